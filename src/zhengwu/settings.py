@@ -100,5 +100,7 @@ def read_settings(**given: object) -> Settings:
     try:
         return Settings(**given)  # pyright: ignore[reportArgumentType]
     except ValidationError as error:
-        lines = [f"  ZHENGWU_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        lines = [
+            f"  ZHENGWU_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+        ]
         raise SettingsError("设置有误，请改正后重新启动：\n" + "\n".join(lines)) from error

@@ -1,0 +1,1 @@
+"""The `zhengwu` command. May import everything; holds no logic."""

@@ -111,7 +111,9 @@ class Chunk(Table):
 
     id: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
     kb: Mapped[str] = mapped_column(String(64))
-    document: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), index=True)
+    document: Mapped[int] = mapped_column(
+        ForeignKey("documents.id", ondelete="CASCADE"), index=True
+    )
     position: Mapped[int] = mapped_column(Integer)
     clause_ids: Mapped[list[str]] = mapped_column(JSON)
     path: Mapped[str] = mapped_column(String(1000))

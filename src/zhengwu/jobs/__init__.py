@@ -1,0 +1,1 @@
+"""The job table and the loop that works on it."""

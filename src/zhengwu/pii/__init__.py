@@ -1,0 +1,1 @@
+"""Personal data: found by structure, masked in everything that is kept."""

@@ -1,0 +1,110 @@
+"""The job table as a queue: put, lease, report, finish. Knows no kind of job.
+
+A job is leased for a time and the lease is renewed while it runs, so what a killed worker held
+is taken up again; after `MAX_ATTEMPTS` leases it is failed with a reason, never lost.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from zhengwu.db.tables import Job, now
+
+LEASE = timedelta(seconds=60)
+MAX_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Leased:
+    """A job in the hands of one worker."""
+
+    id: int
+    kind: str
+    payload: dict[str, Any]
+    attempts: int
+
+
+class JobQueue:
+    """The queue over one database. Safe for several workers on PostgreSQL and SQLite."""
+
+    def __init__(self, engine: AsyncEngine, worker: str = "cli") -> None:
+        self._engine = engine
+        self._worker = worker
+
+    async def put(self, kind: str, payload: dict[str, Any]) -> int:
+        """Add a job; when this returns it is on disk."""
+        async with self._engine.begin() as connection:
+            added = await connection.execute(
+                Job.__table__.insert().values(kind=kind, payload=payload)  # pyright: ignore[reportAttributeAccessIssue]
+            )
+            return int(added.inserted_primary_key[0])
+
+    async def lease(self) -> Leased | None:
+        """Take the oldest job that is due, or whose lease lapsed; None where there is none."""
+        moment = now()
+        due = or_(
+            and_(Job.status == "queued", Job.due <= moment),
+            and_(Job.status == "running", Job.lease_until < moment),
+        )
+        async with self._engine.begin() as connection:
+            pick = select(Job.id, Job.kind, Job.payload, Job.attempts).where(due)
+            pick = pick.order_by(Job.id).limit(1).with_for_update(skip_locked=True)
+            row = (await connection.execute(pick)).first()
+            if row is None:
+                return None
+            if row.attempts >= MAX_ATTEMPTS:
+                reason = f"处理进程已中断 {row.attempts} 次，不再自动重试；请检查原文件后重新提交"
+                await connection.execute(_finish(row.id, "failed", error=reason))
+                return None
+            await connection.execute(
+                update(Job)
+                .where(Job.id == row.id)
+                .values(
+                    status="running",
+                    attempts=row.attempts + 1,
+                    worker=self._worker,
+                    lease_until=moment + LEASE,
+                )
+            )
+            return Leased(row.id, row.kind, row.payload, row.attempts + 1)
+
+    async def renew(self, job: Leased, progress: float) -> None:
+        """Say that the job is still worked on, and how far it is (0 to 1)."""
+        await self._run(
+            update(Job)
+            .where(Job.id == job.id, Job.worker == self._worker)
+            .values(lease_until=now() + LEASE, progress=progress)
+        )
+
+    async def done(self, job: Leased, result: dict[str, Any]) -> None:
+        """Close the job with its result."""
+        await self._run(_finish(job.id, "done", result=result))
+
+    async def failed(self, job: Leased, error: str) -> None:
+        """Close the job with the reason of its failure."""
+        await self._run(_finish(job.id, "failed", error=error))
+
+    async def counts(self) -> dict[str, int]:
+        """How many jobs there are by status."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(select(Job.status))
+            found = [str(row.status) for row in rows]
+        return {status: found.count(status) for status in sorted(set(found))}
+
+    async def _run(self, statement: Any) -> None:
+        async with self._engine.begin() as connection:
+            await connection.execute(statement)
+
+
+def _finish(
+    job: int, status: str, result: dict[str, Any] | None = None, error: str | None = None
+) -> Any:
+    finished: datetime = now()
+    return (
+        update(Job)
+        .where(Job.id == job)
+        .values(status=status, result=result, error=error, finished=finished, lease_until=None)
+    )

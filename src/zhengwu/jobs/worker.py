@@ -1,0 +1,77 @@
+"""The loop of `zhengwu worker`: take a job, run its handler, renew the lease meanwhile.
+
+Between jobs it runs one step of background work (filling vectors). Knows no kind of job.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from zhengwu.errors import ZhengwuError
+from zhengwu.jobs.queue import JobQueue, Leased
+
+log = logging.getLogger(__name__)
+
+Report = Callable[[float], None]
+Handler = Callable[[dict[str, Any], Report], Awaitable[dict[str, Any]]]
+Background = Callable[[], Awaitable[bool]]
+"""One step of background work; False when there was nothing to do."""
+
+
+class Worker:
+    """Runs jobs one after another until asked to stop."""
+
+    def __init__(
+        self,
+        queue: JobQueue,
+        handlers: Mapping[str, Handler],
+        background: Background,
+        idle_s: float,
+    ) -> None:
+        self._queue = queue
+        self._handlers = handlers
+        self._background = background
+        self._idle_s = idle_s
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """End after the job in hand."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Work until `stop`."""
+        while not self._stop.is_set():
+            job = await self._queue.lease()
+            if job:
+                await self.work(job)
+            elif not await self._background():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), self._idle_s)
+
+    async def work(self, job: Leased) -> None:
+        """Run one job and record how it ended."""
+        handler = self._handlers.get(job.kind)
+        if handler is None:
+            known = "、".join(self._handlers)
+            await self._queue.failed(job, f"未知的任务类型“{job.kind}”，可用：{known}")
+            return
+        progress = [0.0]
+        renewing = asyncio.create_task(self._renew(job, progress))
+        try:
+            result = await handler(job.payload, lambda p: progress.__setitem__(0, p))
+        except ZhengwuError as error:
+            await self._queue.failed(job, str(error))
+        except Exception as error:
+            log.exception("job %s failed", job.id)
+            await self._queue.failed(job, f"内部错误 {type(error).__name__}，详见日志；请联系运维")
+        else:
+            await self._queue.done(job, result)
+        finally:
+            renewing.cancel()
+
+    async def _renew(self, job: Leased, progress: list[float]) -> None:
+        while True:
+            await asyncio.sleep(5)
+            await self._queue.renew(job, progress[0])
