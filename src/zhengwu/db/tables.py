@@ -63,14 +63,15 @@ class Document(Table):
     __tablename__ = "documents"
     __table_args__ = (
         UniqueConstraint("kb", "doc_id", "version"),
-        Index("ix_documents_kb_live", "kb", "live"),
+        Index("ix_documents_kb_state", "kb", "state"),
     )
 
     id: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
     kb: Mapped[str] = mapped_column(String(64))
     doc_id: Mapped[str] = mapped_column(String(128))
     version: Mapped[int] = mapped_column(Integer)
-    live: Mapped[bool] = mapped_column(default=True)
+    state: Mapped[str] = mapped_column(String(8))
+    """pending until its index is published, then live, then history."""
     title: Mapped[str] = mapped_column(String(500))
     digest: Mapped[str] = mapped_column(String(64))
     source: Mapped[str] = mapped_column(String(1000))

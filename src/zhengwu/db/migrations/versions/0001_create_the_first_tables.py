@@ -53,7 +53,7 @@ def upgrade() -> None:
         sa.Column("kb", sa.String(length=64), nullable=False),
         sa.Column("doc_id", sa.String(length=128), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("live", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
         sa.Column("title", sa.String(length=500), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("source", sa.String(length=1000), nullable=False),
@@ -72,7 +72,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("kb", "doc_id", "version", name=op.f("uq_documents_kb_doc_id_version")),
     )
     with op.batch_alter_table("documents", schema=None) as batch_op:
-        batch_op.create_index("ix_documents_kb_live", ["kb", "live"], unique=False)
+        batch_op.create_index("ix_documents_kb_state", ["kb", "state"], unique=False)
 
     op.create_table(
         "generations",
@@ -190,7 +190,7 @@ def downgrade() -> None:
 
     op.drop_table("generations")
     with op.batch_alter_table("documents", schema=None) as batch_op:
-        batch_op.drop_index("ix_documents_kb_live")
+        batch_op.drop_index("ix_documents_kb_state")
 
     op.drop_table("documents")
     op.drop_table("api_keys")

@@ -1,0 +1,1 @@
+"""What is searched: full text, vectors, and the generation that publishes both."""

@@ -1,0 +1,5 @@
+"""Chinese numerals ↔ integers, as `rag` uses them; written in `datasets`, which parses with them."""
+
+from zhengwu.datasets.numerals import NUMERAL, to_chinese, to_int
+
+__all__ = ["NUMERAL", "to_chinese", "to_int"]
