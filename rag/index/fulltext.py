@@ -102,6 +102,12 @@ class TextReader:
             for chunk, document, score in _hits(self._chunks, wanted, limit)
         ]
 
+    def documents_of(self, chunks: Sequence[int]) -> dict[int, int]:
+        """The document of each of `chunks` that is in this state of the index."""
+        wanted = tantivy.Query.term_set_query(self._schema, "chunk", list(chunks))
+        hits = _hits(self._chunks, wanted, max(1, len(chunks)))
+        return {chunk: document for chunk, document, _ in hits}
+
     def document_frequency(self, term: str) -> float:
         """The share of documents that have `term`."""
         return self._documents.doc_freq("terms", term) / max(1, self._documents.num_docs)

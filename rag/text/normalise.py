@@ -10,7 +10,8 @@ from functools import cache
 
 import opencc
 
-_SPACE_IN_CHINESE = re.compile(
+_WIDE = r"[\u3000-\u9fff\uff00-\uffef]"
+_SPACE_IN_CHINESE = re.compile(rf"(?<={_WIDE})\s+(?={_WIDE})")
     r"(?<=[\u3000-\u9fff\uff00-\uffef])\s+(?=[\u3000-\u9fff\uff00-\uffef])"
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060\ufeff]")

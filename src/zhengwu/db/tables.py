@@ -119,7 +119,6 @@ class Chunk(Table):
     clause_ids: Mapped[list[str]] = mapped_column(JSON)
     path: Mapped[str] = mapped_column(String(1000))
     text: Mapped[str] = mapped_column(Text)
-    digest: Mapped[str] = mapped_column(String(64))
     embedded: Mapped[bool] = mapped_column(default=False)
 
 

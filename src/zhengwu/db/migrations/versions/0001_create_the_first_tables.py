@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -132,7 +133,6 @@ def upgrade() -> None:
         sa.Column("clause_ids", sa.JSON(), nullable=False),
         sa.Column("path", sa.String(length=1000), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("embedded", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["document"],

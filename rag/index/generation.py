@@ -1,0 +1,52 @@
+"""Publish the index: one row says which vector segments go with the committed full text.
+
+Readers open exactly what the newest row names and never see half a batch.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from zhengwu.db.tables import Generation
+from zhengwu.rag.errors import WriterBusy
+
+
+@dataclass(frozen=True)
+class Published:
+    """One published state of the index of a knowledge base."""
+
+    id: int
+    kb: str
+    opstamp: int
+    segments: tuple[str, ...]
+    chunks: int
+    embedded: int
+
+
+async def newest(connection: AsyncConnection, kb: str) -> Published | None:
+    """The newest published state; None before the first."""
+    query = select(Generation.__table__).where(Generation.kb == kb)
+    row = (await connection.execute(query.order_by(Generation.id.desc()).limit(1))).first()
+    if row is None:
+        return None
+    return Published(row.id, row.kb, row.opstamp, tuple(row.segments), row.chunks, row.embedded)
+
+
+def write_lock(store: Path, wait_s: float) -> FileLock:
+    """Take the lock that makes its holder the only writer of the knowledge store.
+
+    Raises:
+        WriterBusy: another process holds it for longer than `wait_s` seconds.
+    """
+    store.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(store / "writer.lock")
+    try:
+        lock.acquire(timeout=wait_s)
+    except Timeout as error:
+        raise WriterBusy(
+            "知识库正由另一进程写入；请等它结束，或在运行中的平台里提交（zhengwu kb ingest 会自动排队）"
+        ) from error
+    return lock

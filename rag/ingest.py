@@ -1,0 +1,176 @@
+"""Bring documents into a knowledge base: parse, cut into clauses, store, index, publish.
+
+A batch is one transaction of meaning: the database holds it as pending until the full text is
+committed and a generation row publishes it, so a killed writer loses nothing and shows nothing
+half done. One broken file never stops a batch. Vectors fill in later (`fill.py`).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from zhengwu.datasets.parse import SUFFIXES, Limits, ParsedDocument, parse
+from zhengwu.errors import ZhengwuError
+from zhengwu.rag import store
+from zhengwu.rag.chunk import ChunkDraft, chunk
+from zhengwu.rag.clause import Clause, build_clauses
+from zhengwu.rag.describe import describe
+from zhengwu.rag.index.fulltext import TextWriter
+from zhengwu.rag.index.generation import newest, write_lock
+from zhengwu.rag.validity import supersede
+
+BATCH = 64
+Progress = Callable[[int, int, str], None]
+"""Documents done, documents in all, the name of the last."""
+
+
+@dataclass
+class IngestReport:
+    """What became of each file of a batch."""
+
+    added: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    chunks: int = 0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A parsed document, ready to store."""
+
+    draft: store.DocumentDraft
+    clauses: tuple[Clause, ...]
+    chunks: tuple[ChunkDraft, ...]
+
+
+class Ingestor:
+    """Writes one knowledge store. Only one may write at a time, also across processes."""
+
+    def __init__(self, engine: AsyncEngine, folder: Path, limits: Limits) -> None:
+        self._engine = engine
+        self._folder = folder
+        self._limits = limits
+
+    async def ingest(
+        self, kb: str, paths: Sequence[Path], progress: Progress, wait_s: float = 0.5
+    ) -> IngestReport:
+        """Ingest files, and folders with all that is in them.
+
+        Raises:
+            WriterBusy: another process is writing.
+        """
+        report = IngestReport()
+        files = list(find_files(paths))
+        lock = write_lock(self._folder, wait_s)
+        try:
+            await self._recover(kb)
+            done = 0
+            for start in range(0, len(files), BATCH):
+                names = files[start : start + BATCH]
+                prepared = [p async for p in self._prepare(kb, names, report)]
+                if prepared:
+                    await self._write(kb, prepared, report)
+                done += len(names)
+                progress(done, len(files), names[-1][1])
+            await self._settle(kb)
+        finally:
+            lock.release()
+        return report
+
+    async def _prepare(
+        self, kb: str, names: Sequence[tuple[Path, str]], report: IngestReport
+    ) -> AsyncIterator[Prepared]:
+        async with self._engine.connect() as connection:
+            digests = await store.current_digests(connection, kb)
+        seen: set[str] = set()
+        for path, name in names:
+            try:
+                prepared = await asyncio.to_thread(prepare, path, name, self._limits)
+            except ZhengwuError as error:
+                report.failed[str(path)] = str(error)
+                continue
+            doc_id = prepared.draft.doc_id
+            if doc_id in seen:
+                report.failed[str(path)] = f"同一批里已有编号为“{doc_id}”的文件，请改名后重新导入"
+            elif digests.get(doc_id) == prepared.draft.digest:
+                report.unchanged.append(doc_id)
+            else:
+                (report.replaced if doc_id in digests else report.added).append(doc_id)
+                seen.add(doc_id)
+                yield prepared
+
+    async def _write(self, kb: str, batch: Sequence[Prepared], report: IngestReport) -> None:
+        fresh: list[tuple[int, str, list[store.StoredChunk]]] = []
+        async with self._engine.begin() as connection:
+            for item in batch:
+                document, chunks = await store.add_document(
+                    connection, kb, item.draft, item.clauses, item.chunks
+                )
+                fresh.append((document, item.draft.title, chunks))
+                report.chunks += len(chunks)
+            documents = [document for document, _, _ in fresh]
+            old = await store.replaced_by(connection, kb, documents)
+        opstamp = await asyncio.to_thread(self._index, kb, fresh, old)
+        async with self._engine.begin() as connection:
+            await store.set_state(connection, old, store.HISTORY)
+            await store.set_state(connection, documents, store.LIVE)
+            before = await newest(connection, kb)
+            await store.publish(connection, kb, opstamp, before.segments if before else ())
+
+    def _index(
+        self, kb: str, fresh: Sequence[tuple[int, str, list[store.StoredChunk]]], old: Sequence[int]
+    ) -> int:
+        writer = TextWriter(self._folder / kb)
+        try:
+            for document, title, chunks in fresh:
+                writer.add(document, title, [(c.id, c.path, c.text) for c in chunks])
+            writer.remove(old)
+            return writer.commit()
+        finally:
+            writer.close()
+
+    async def _recover(self, kb: str) -> None:
+        """Undo what a killed writer left pending; its files are simply ingested again."""
+        async with self._engine.begin() as connection:
+            left = await store.unfinished(connection, kb)
+        if left:
+            await asyncio.to_thread(self._index, kb, (), left)
+            async with self._engine.begin() as connection:
+                await store.forget(connection, left)
+
+    async def _settle(self, kb: str) -> None:
+        """Let newer versions of a title supersede older ones, and publish that."""
+        async with self._engine.begin() as connection:
+            changed = supersede(await store.live_spans(connection, kb))
+            for span in changed:
+                await store.set_span(connection, span)
+            before = await newest(connection, kb)
+            if changed and before:
+                await store.publish(connection, kb, before.opstamp, before.segments)
+
+
+def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """Each file to ingest and its name: relative to the folder given, or the file's own."""
+    for path in paths:
+        if path.is_dir():
+            for file in sorted(path.rglob("*")):
+                if file.is_file() and file.suffix.lower() in SUFFIXES and file.name[0] != ".":
+                    yield file, str(file.relative_to(path))
+        else:
+            yield path, path.name
+
+
+def prepare(path: Path, name: str, limits: Limits) -> Prepared:
+    """Parse one file and cut it; nothing is stored.
+
+    Raises:
+        ZhengwuError: the file cannot be read; the message says why and what to do.
+    """
+    parsed: ParsedDocument = parse(path, limits)
+    clauses = build_clauses(parsed)
+    draft = describe(parsed, clauses, name)
+    return Prepared(draft, clauses, tuple(chunk(clauses, draft.title)))

@@ -1,0 +1,113 @@
+"""One published state of a knowledge base, opened for searching. Blocking: run it in a thread.
+
+Scores, filters by region and validity, and orders; knows no database and no network.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from zhengwu.rag.fuse import Scores, fuse
+from zhengwu.rag.index.fulltext import TextHit, TextReader
+from zhengwu.rag.index.vectors import VectorReader, Vectors
+from zhengwu.rag.regions import Gazetteer, applies, gazetteer, related
+from zhengwu.rag.text.segment import query_terms
+from zhengwu.rag.validity import Span, holds, status_on
+
+CANDIDATES = 200
+NEAREST = 50
+
+
+@dataclass(frozen=True)
+class DocumentInfo:
+    """What every hit says of its document."""
+
+    id: int
+    doc_id: str
+    title: str
+    kind: str
+    organ: str | None
+    document_number: str | None
+    region: str | None
+    """The region it was made for; None where it does not say, "" for the nation."""
+    named_regions: tuple[str, ...]
+    """Regions that its title or head names, where it does not state one."""
+    issued: date | None
+    span: Span
+    grade: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """A search. `region` None searches everywhere; a path only what applies there."""
+
+    text: str
+    day: date
+    region: str | None = None
+    top: int = 10
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A chunk's place before its text is read."""
+
+    chunk: int
+    document: DocumentInfo
+    status: str
+    scores: Scores
+
+
+class Snapshot:
+    """The readers of one generation and what is known of its documents."""
+
+    def __init__(
+        self,
+        generation: int,
+        text: TextReader,
+        vectors: VectorReader,
+        documents: Mapping[int, DocumentInfo],
+    ) -> None:
+        self.generation = generation
+        self._text = text
+        self._vectors = vectors
+        self._documents = documents
+        stated = frozenset(d.region for d in documents.values() if d.region)
+        self.regions: Gazetteer = gazetteer(stated)
+        self.stated_regions = sorted(stated)
+
+    def search(self, request: Request, query: Vectors | None) -> list[Ranked]:
+        """The best chunks in order; `query` is the question's unit vector, where there is one."""
+        hits = self._candidates(request, query)
+        kept = [hit for hit in hits if self._may_show(hit.document, request)]
+        cosines = self._vectors.cosines(query, [h.chunk for h in kept]) if query is not None else {}
+        wrong = {hit.document: self._wrong_region(hit.document, request.text) for hit in kept}
+        scores = fuse(kept, cosines, wrong)
+        order = sorted(zip(kept, scores, strict=True), key=lambda pair: -pair[1].total)
+        return [self._ranked(hit, score, request.day) for hit, score in order[: request.top]]
+
+    def _candidates(self, request: Request, query: Vectors | None) -> list[TextHit]:
+        hits = self._text.search(query_terms(request.text), CANDIDATES)
+        if query is None or not len(self._vectors):
+            return hits
+        known = {hit.chunk for hit in hits}
+        near = [hit.chunk for hit in self._vectors.search(query, NEAREST) if hit.chunk not in known]
+        found = self._text.documents_of(near)
+        return hits + [TextHit(chunk, found[chunk], 0.0, 0.0) for chunk in near if chunk in found]
+
+    def _may_show(self, document: int, request: Request) -> bool:
+        info = self._documents.get(document)
+        if info is None or not holds(info.span, request.day):
+            return False
+        return request.region is None or applies(info.region or "", request.region)
+
+    def _wrong_region(self, document: int, text: str) -> bool:
+        """Whether the question names places and the document is about other ones only."""
+        asked = self.regions.mentioned(text)
+        info = self._documents[document]
+        about = (info.region,) if info.region else info.named_regions
+        return bool(asked and about) and not any(related(a, b) for a in asked for b in about)
+
+    def _ranked(self, hit: TextHit, scores: Scores, day: date) -> Ranked:
+        info = self._documents[hit.document]
+        return Ranked(hit.chunk, info, status_on(info.span, day), scores)
+
