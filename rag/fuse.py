@@ -12,7 +12,7 @@ from zhengwu.rag.index.fulltext import TextHit
 
 DOCUMENT_WEIGHT = 0.7
 """How much the score of the whole document counts beside its chunk's."""
-VECTOR_WEIGHT = 0.15
+VECTOR_WEIGHT = 0.12
 """What the nearest candidate gains over one at the median, as a share of the best text score."""
 WRONG_REGION = 0.2
 """What a document about another region than the question names loses, as such a share."""

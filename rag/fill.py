@@ -1,0 +1,85 @@
+"""Fill in vectors behind the text: one small batch a step, never while an answer streams.
+
+A step takes the write lock only to publish, so an ingestion is not held up. Knows no engine;
+`busy` tells whether a person is waiting for the model.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import distinct, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from zhengwu.db.engine import reader
+from zhengwu.db.tables import Chunk, Generation
+from zhengwu.rag import store
+from zhengwu.rag.index.generation import newest, write_lock
+from zhengwu.rag.index.vectors import Vectors, merge_segments, write_segment
+from zhengwu.rag.knowledge import Embedder
+
+STEP = 8
+PUBLISH = 256
+MAX_SEGMENTS = 12
+
+Busy = Callable[[], Awaitable[bool]]
+
+
+class Filler:
+    """Embeds live chunks that have no vector yet."""
+
+    def __init__(self, engine: AsyncEngine, folder: Path, embedder: Embedder, busy: Busy) -> None:
+        self._engine = engine
+        self._folder = folder
+        self._embedder = embedder
+        self._busy = busy
+
+    async def step(self) -> bool:
+        """Embed and publish up to `PUBLISH` chunks; False when there was nothing to do."""
+        for kb in await self._kbs():
+            async with reader(self._engine).connect() as connection:
+                waiting = await store.without_vectors(connection, kb, PUBLISH)
+            if waiting:
+                await self._fill(kb, waiting)
+                return True
+        return False
+
+    async def _kbs(self) -> list[str]:
+        async with reader(self._engine).connect() as connection:
+            rows = await connection.execute(select(distinct(Generation.kb)))
+            return sorted(str(row[0]) for row in rows)
+
+    async def _fill(self, kb: str, waiting: Sequence[store.StoredChunk]) -> None:
+        parts: list[Vectors] = []
+        for start in range(0, len(waiting), STEP):
+            while await self._busy():
+                await asyncio.sleep(0.5)
+            batch = waiting[start : start + STEP]
+            parts.append(
+                await self._embedder.embed([passage(c.path, c.text) for c in batch], "passage")
+            )
+        lock = await asyncio.to_thread(write_lock, self._folder, 600)
+        try:
+            await self._publish(kb, [c.id for c in waiting], np.concatenate(parts))
+        finally:
+            lock.release()
+
+    async def _publish(self, kb: str, chunks: Sequence[int], vectors: Vectors) -> None:
+        folder = self._folder / kb / "vectors"
+        name = await asyncio.to_thread(write_segment, folder, chunks, vectors)
+        async with reader(self._engine).connect() as connection:
+            before = await newest(connection, kb)
+            live = await connection.execute(select(Chunk.id).where(Chunk.kb == kb))
+            known = frozenset(row.id for row in live)
+        segments = [*(before.segments if before else ()), name]
+        if len(segments) > MAX_SEGMENTS:
+            segments = [await asyncio.to_thread(merge_segments, folder, segments, known)]
+        async with self._engine.begin() as connection:
+            await store.set_embedded(connection, chunks)
+            await store.publish(connection, kb, before.opstamp if before else 0, segments)
+
+
+def passage(path: str, text: str) -> str:
+    """What is embedded of a chunk: the last steps of its path, then its text."""
+    return f"{path[-60:]} {text}"
