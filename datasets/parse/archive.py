@@ -50,7 +50,9 @@ def check_archive(path: Path, limits: Limits) -> None:
             f"“{path.name}”已损坏，不是有效的 DOCX 文件。请用 Word 或 WPS 打开并另存后重新上传。"
         ) from error
     if len(members) > limits.max_members:
-        raise ArchiveBomb(f"“{path.name}”内含 {len(members)} 个部件，超过上限 {limits.max_members}，已拒绝。")
+        raise ArchiveBomb(
+            f"“{path.name}”内含 {len(members)} 个部件，超过上限 {limits.max_members}，已拒绝。"
+        )
     unpacked = sum(member.file_size for member in members)
     if unpacked > limits.max_unpacked_mb * MB:
         raise ArchiveBomb(
@@ -67,4 +69,6 @@ def check_archive(path: Path, limits: Limits) -> None:
         if member.flag_bits & 0x1:
             raise EncryptedDocument(f"“{path.name}”设有密码，请去除密码后重新上传。")
     if not any(member.filename == "[Content_Types].xml" for member in members):
-        raise CorruptDocument(f"“{path.name}”不是 Word 文档（缺少内容类型清单），请上传 DOCX 文件。")
+        raise CorruptDocument(
+            f"“{path.name}”不是 Word 文档（缺少内容类型清单），请上传 DOCX 文件。"
+        )

@@ -28,7 +28,14 @@ from zhengwu.datasets.parse.marks import DIVISION
 
 FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 BREAKS = {qn("w:br"), qn("w:cr")}
-CONTAINERS = {qn("w:sdt"), qn("w:sdtContent"), qn("w:ins"), qn("w:moveTo"), qn("w:customXml"), qn("w:smartTag")}
+CONTAINERS = {
+    qn("w:sdt"),
+    qn("w:sdtContent"),
+    qn("w:ins"),
+    qn("w:moveTo"),
+    qn("w:customXml"),
+    qn("w:smartTag"),
+}
 _HEADING = re.compile(r"^(?:heading|标题)\s*([1-9])$", re.I)
 
 
@@ -68,7 +75,12 @@ def _title(document: Document, blocks: list[Block]) -> tuple[str, list[Block]]:
         return one_line(document.core_properties.title or ""), blocks
     first = blocks[0]
     plain = len(first.text) <= 80 and not first.text.endswith(("。", "；", "：", ":"))
-    if first.kind != "table" and plain and (first.level in (0, 1)) and not DIVISION.match(first.text):
+    if (
+        first.kind != "table"
+        and plain
+        and (first.level in (0, 1))
+        and not DIVISION.match(first.text)
+    ):
         return first.text, blocks[1:]
     return one_line(document.core_properties.title or ""), blocks
 
@@ -158,7 +170,9 @@ class _Reader:
                 column += int(span.get(qn("w:val")) or 1) if span is not None else 1
             rows.append(cells)
         if len(rows) == 1 and len(rows[0]) == 1:  # a frame drawn as a table
-            yield from (Block("paragraph", one_line(x)) for x in paragraphs(rows[0][0]) if one_line(x))
+            yield from (
+                Block("paragraph", one_line(x)) for x in paragraphs(rows[0][0]) if one_line(x)
+            )
             return
         block = table(rows)
         if block:

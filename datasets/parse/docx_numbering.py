@@ -50,9 +50,10 @@ def draw(number: int, form: str) -> str:
     if form == "decimalFullWidth":
         return "".join(chr(ord(c) + 0xFEE0) for c in str(number))
     if form in {"lowerRoman", "upperRoman"} and 1 <= number <= 39:
-        roman = "x" * (number // 10) + ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix")[
-            number % 10
-        ]
+        roman = (
+            "x" * (number // 10)
+            + ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix")[number % 10]
+        )
         return roman.upper() if form == "upperRoman" else roman
     return str(number)
 

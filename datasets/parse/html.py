@@ -25,8 +25,17 @@ _BOILERPLATE = re.compile(
     re.I,
 )
 MAIN = (
-    "article", "main", "#UCAP-CONTENT", "#zoom", "#Zoom", "#content", ".TRS_Editor", ".pages_content",
-    ".article-content", ".article_content", ".content",
+    "article",
+    "main",
+    "#UCAP-CONTENT",
+    "#zoom",
+    "#Zoom",
+    "#content",
+    ".TRS_Editor",
+    ".pages_content",
+    ".article-content",
+    ".article_content",
+    ".content",
 )
 BLOCKS = frozenset(
     "p div section article main li dd dt h1 h2 h3 h4 h5 h6 blockquote pre ul ol dl center figure"
@@ -151,7 +160,9 @@ class _Walk:
             pieces = paragraphs(raw.strip())
             self._blocks.extend(Block("paragraph", one_line(p)) for p in pieces if one_line(p))
         if len(self._blocks) > self._limits.max_blocks:
-            raise CorruptDocument(f"“{self._name}”的段落超过 {self._limits.max_blocks} 个，请拆分后上传。")
+            raise CorruptDocument(
+                f"“{self._name}”的段落超过 {self._limits.max_blocks} 个，请拆分后上传。"
+            )
 
     @staticmethod
     def _is_data(node: LexborNode) -> bool:

@@ -15,9 +15,16 @@ _MARK = (
 _INDENT = re.compile(r"[\u3000]{2,}|[ \u00a0\u3000]{4,}")
 _AFTER_SENTENCE = re.compile(r"(?<=[。；：！？”）)])[\s\u3000]+")
 _BEFORE_MARK = re.compile(rf"[\s\u3000]+(?={_MARK})")
-_GLUED_MARK = re.compile(r"(?<=[。；：！？])(?=[一二三四五六七八九十]{1,3}、|（[一二三四五六七八九十]{1,3}）)")
+_GLUED_MARK = re.compile(
+    r"(?<=[。；：！？])(?=[一二三四五六七八九十]{1,3}、|（[一二三四五六七八九十]{1,3}）)"
+)
 _TITLE = re.compile(r"^(?P<title>[^。；！？]{6,90}?)[\s\u3000]+(?P<rest>\S.*)$", re.S)
-_TITLE_END = re.compile(r"(通知|公告|通告|意见|办法|规定|方案|措施|指南|指引|清单|公开信|条例|细则|批复|函|令)$")
+_GLUED_TITLE = re.compile(
+    r"^(?P<title>[^。；！？：]{6,110}?的(?:通知|公告|通告|意见|决定|批复|函))(?=[^的和、，（])"
+)
+_TITLE_END = re.compile(
+    r"(通知|公告|通告|意见|办法|规定|方案|措施|指南|指引|清单|公开信|条例|细则|批复|函|令)$"
+)
 
 
 def paragraphs(line: str) -> list[str]:
@@ -36,12 +43,20 @@ def split_title(paragraph: str) -> tuple[str, str]:
 
     Of several candidates the one that ends like a title (通知, 办法, …) wins, else the first.
     """
-    first = _TITLE.match(paragraph)
-    if not first:
-        return "", paragraph
     cuts = [m.start() for m in re.finditer(r"[\s\u3000]+", paragraph[:120]) if m.start() >= 6]
     for cut in cuts:
         head = paragraph[:cut]
         if _TITLE_END.search(head) and not re.search(r"[。；！？]", head):
             return head.strip(), paragraph[cut:].strip()
+    glued = _GLUED_TITLE.match(paragraph)
+    if glued:
+        return glued["title"].strip(), paragraph[glued.end() :].strip()
+    first = _TITLE.match(paragraph)
+    if not first:
+        return "", paragraph
     return first["title"].strip(), first["rest"].strip()
+
+
+def ends_like_title(text: str) -> bool:
+    """Whether a line ends with the name of a kind of document (通知, 办法, 指南, …)."""
+    return _TITLE_END.search(text) is not None

@@ -54,7 +54,9 @@ def front_matter(text: str, name: str = "") -> tuple[dict[str, object], str]:
     return {str(key): value for key, value in data.items()}, text[found.end() :]
 
 
-def read_markdown(text: str, name: str = "", meta: Mapping[str, str] | None = None) -> ParsedDocument:
+def read_markdown(
+    text: str, name: str = "", meta: Mapping[str, str] | None = None
+) -> ParsedDocument:
     """Parse Markdown in memory; the first level-1 heading is the title.
 
     Raises:

@@ -7,14 +7,20 @@ import re
 
 _N = r"[零〇○一二三四五六七八九十百千万两0-9０-９]"
 _NUMERAL = rf"{_N}(?:\s*{_N})*"
-DIVISION = re.compile(rf"^第\s*(?P<number>{_NUMERAL})\s*(?P<unit>分\s*编|编|章|节)(?P<rest>.*)$", re.S)
+DIVISION = re.compile(
+    rf"^第\s*(?P<number>{_NUMERAL})\s*(?P<unit>分\s*编|编|章|节)(?P<rest>.*)$", re.S
+)
 ARTICLE = re.compile(
     rf"^第\s*(?P<number>{_NUMERAL})\s*条(?:\s*之\s*(?P<sub>[一二三四五六七八九十]+))?(?P<rest>.*)$",
     re.S,
 )
 HAN = re.compile(r"^(?P<number>[一二三四五六七八九十百]+)\s*[、.．](?P<rest>.*)$", re.S)
-HAN_BRACKET = re.compile(r"^[（(]\s*(?P<number>[一二三四五六七八九十百]+)\s*[)）](?P<rest>.*)$", re.S)
-ARABIC = re.compile(r"^(?P<number>[0-9０-９]{1,3})\s*(?:[．、]|\.(?![0-9０-９]))(?P<rest>.*)$", re.S)
+HAN_BRACKET = re.compile(
+    r"^[（(]\s*(?P<number>[一二三四五六七八九十百]+)\s*[)）](?P<rest>.*)$", re.S
+)
+ARABIC = re.compile(
+    r"^(?P<number>[0-9０-９]{1,3})\s*(?:[．、]|\.(?![0-9０-９]))(?P<rest>.*)$", re.S
+)
 ARABIC_BRACKET = re.compile(r"^[（(]\s*(?P<number>[0-9０-９]{1,3})\s*[)）](?P<rest>.*)$", re.S)
 CIRCLED = re.compile(r"^(?P<number>[①-⑳])(?P<rest>.*)$", re.S)
 ANNEX = re.compile(

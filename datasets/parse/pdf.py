@@ -64,7 +64,9 @@ def read_pdf(path: Path, limits: Limits, clock: Clock) -> ParsedDocument:
     return ParsedDocument(title, tuple(blocks), MappingProxyType(meta), "pdf")
 
 
-def _page(document: pdfium.PdfDocument, number: int, name: str, clock: Clock) -> tuple[list[Line], bool]:
+def _page(
+    document: pdfium.PdfDocument, number: int, name: str, clock: Clock
+) -> tuple[list[Line], bool]:
     """Lines of one page from top to bottom, and whether it has ruling lines."""
     clock.check()
     try:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from zhengwu.datasets.errors import CorruptDocument
 from zhengwu.datasets.parse.clean import clean, one_line
 from zhengwu.datasets.parse.document import Block, ParsedDocument
-from zhengwu.datasets.parse.lines import paragraphs, split_title
+from zhengwu.datasets.parse.lines import ends_like_title, paragraphs, split_title
 from zhengwu.datasets.parse.marks import begins_item
 
 BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -54,9 +54,11 @@ def _take_title(pieces: list[str]) -> tuple[str, list[str]]:
     first = pieces[0]
     if begins_item(first):
         return "", pieces
+    title, rest = split_title(first)
+    if title and " " in first and ends_like_title(title):
+        return title, [rest, *pieces[1:]]
     if len(first) <= 60 and not first.endswith(("。", "；", "：", ":")):
         return first, pieces[1:]
-    title, rest = split_title(first)
     if title:
         return title, [rest, *pieces[1:]]
     if len(first) <= MAX_TITLE and not first.endswith(("。", "；", "：", ":")):
