@@ -8,6 +8,7 @@ ZhengwuError
     │   ├── WeightsMissing      not on this machine yet
     │   ├── WeightsDigest       a file is not what the card says
     │   ├── DiskTooSmall        not enough room
+    │   ├── SourceFailed        one source failed; the next may be tried
     │   └── SourcesDown         every configured source failed
     ├── EgressRefused           data of this grade may not go to this upstream
     │   └── RedirectRefused     an upstream wanted to send us elsewhere
@@ -62,6 +63,12 @@ class DiskTooSmall(WeightsError):
     """There is not enough room for the weights."""
 
     code = "disk_too_small"
+
+
+class SourceFailed(WeightsError):
+    """One source cannot give the weights; the next one may."""
+
+    code = "source_failed"
 
 
 class SourcesDown(WeightsError):

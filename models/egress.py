@@ -1,0 +1,259 @@
+"""The only code that opens a connection to a model's upstream; it checks the data grade there.
+
+No retry, fallback or option of a client can go round it, because nothing else connects. It
+knows grades, addresses and HTTP; it knows nothing of prompts, routes or who asks.
+"""
+
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from zhengwu.models.addresses import PoolAddresses
+from zhengwu.models.errors import (
+    EgressRefused,
+    RedirectRefused,
+    UpstreamCut,
+    UpstreamDown,
+    UpstreamKeyMissing,
+)
+from zhengwu.models.upstream import Call, Upstream
+
+Way = Literal["pool", "resolve", "outside"]
+PASSED_HEADERS = ("x-request-id", "traceparent", "tracestate")
+KEPT_HEADERS = ("content-type", "retry-after", "x-request-id", "content-disposition")
+
+
+def decide(grade: object, url: URL, upstream: Upstream, pool: PoolAddresses) -> Way:
+    """Return by which way a call may leave.
+
+    `pool`: the host itself is on the list. `resolve`: it may leave only if, at the point of
+    connecting, every address of the name is on the list. `outside`: it may leave for the
+    upstream wherever it is.
+
+    Raises:
+        EgressRefused: it may not leave. Every doubt ends here.
+    """
+    if type(grade) is not int or not 1 <= grade <= 4:
+        raise EgressRefused(f"数据分级“{grade}”无法识别，已拒绝外发；应为 1 至 4")
+    if grade == 4:
+        raise EgressRefused("涉密数据（4 级）不得交给任何模型")
+    if grade > upstream.grade_allowed:
+        raise EgressRefused(
+            f"模型“{upstream.name}”最高只能处理 {upstream.grade_allowed} 级数据，本次为 {grade} 级"
+        )
+    host, port = url.host, url.port
+    if url.scheme not in ("http", "https") or not host or not port or url.user or url.password:
+        raise EgressRefused(f"上游“{upstream.name}”的地址 {upstream.base_url} 不合规，已拒绝")
+    if pool.has_address(host, port) or pool.has_name(host, port):
+        return "pool"
+    if grade == 1 or (grade == 2 and upstream.privately_deployed):
+        if url.scheme != "https" and not upstream.privately_deployed:
+            raise EgressRefused(f"上游“{upstream.name}”不在算力池内，必须使用 https")
+        return "outside"
+    return "resolve"
+
+
+class _PoolResolver(AbstractResolver):
+    """Resolves a name, and refuses it unless every address is on the list."""
+
+    def __init__(self, pool: PoolAddresses) -> None:
+        self._pool = pool
+        self._resolver = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        listed = self._pool.has_name(host, port) or all(
+            self._pool.has_address(each["host"], port) for each in found
+        )
+        if not found or not listed:
+            raise EgressRefused(
+                f"{host}:{port} 不在算力池地址表内，2 级以上数据不得外发；"
+                "请安全管理员核对地址表，或改用池内模型"
+            )
+        return found
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+@dataclass(frozen=True)
+class HttpReply:
+    """An open answer over HTTP."""
+
+    response: aiohttp.ClientResponse
+    upstream: Upstream
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.response.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers that concern the content; nothing about the connection."""
+        return {k: v for k in KEPT_HEADERS if (v := self.response.headers.get(k)) is not None}
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes.
+
+        Raises:
+            UpstreamCut: the connection broke, or went silent.
+        """
+        try:
+            async for block in self.response.content.iter_any():
+                yield block
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UpstreamCut(f"上游“{self.upstream.name}”中途断开：{_why(error)}") from error
+
+
+class Egress:
+    """Connects to upstreams, on kept-alive connections. Use it as an async context manager.
+
+    Connections for the pool and for the outside are kept apart, so one that was opened for
+    public data is never used again for data that must stay on the pool.
+    """
+
+    def __init__(
+        self,
+        pool: Sequence[str] = ("127.0.0.1",),
+        keys: Mapping[str, str] | None = None,
+        connect_timeout_s: float = 5.0,
+        silence_timeout_s: float = 300.0,
+        connections: int = 512,
+    ) -> None:
+        """Prepare; the first call connects.
+
+        Args:
+            pool: the security administrator's address list, see `addresses.py`.
+            keys: where the variables named by `Upstream.key_env` are looked up.
+            connect_timeout_s: how long a connection may take to open.
+            silence_timeout_s: how long an upstream may say nothing.
+            connections: how many connections are open at once, each way.
+        """
+        self._pool = PoolAddresses(pool)
+        self._keys = keys or {}
+        self._connections = connections
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=connect_timeout_s, sock_read=silence_timeout_s
+        )
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+
+    async def __aenter__(self) -> "Egress":
+        """Return this egress."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close every connection."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
+            await session.close()
+
+    @asynccontextmanager
+    async def open(self, upstream: Upstream, call: Call) -> AsyncGenerator[HttpReply]:
+        """Open one call; leaving the context, for whatever reason, ends it at the upstream.
+
+        Raises:
+            EgressRefused: the grade may not go there, or the upstream wanted to redirect.
+            UpstreamDown: it could not be reached, or did not answer.
+            UpstreamKeyMissing: its key is not set.
+            UpstreamCut: raised while reading, when it stopped in the middle.
+        """
+        url = _url(upstream, call.path)
+        way = decide(call.grade, url, upstream, self._pool)
+        session = self._session(on_pool=way != "outside")
+        headers = self._headers(upstream, call)
+        response = await self._send(session, url, upstream, call, headers)
+        try:
+            if 300 <= response.status < 400:
+                raise RedirectRefused(
+                    f"上游“{upstream.name}”要求转到 {response.headers.get('Location', '别处')}，"
+                    "已拒绝；请把最终地址登记为上游"
+                )
+            yield HttpReply(response, upstream)
+        finally:
+            if not response.content.at_eof():
+                response.close()
+            response.release()
+
+    async def _send(
+        self,
+        session: aiohttp.ClientSession,
+        url: URL,
+        upstream: Upstream,
+        call: Call,
+        headers: Mapping[str, str],
+    ) -> aiohttp.ClientResponse:
+        try:
+            return await session.request(
+                call.method,
+                url,
+                data=call.body if call.method != "GET" else None,
+                headers=headers,
+                allow_redirects=False,
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UpstreamDown(
+                f"连不上上游“{upstream.name}”（{url.host}:{url.port}）：{_why(error)}"
+            ) from error
+
+    def _session(self, on_pool: bool) -> aiohttp.ClientSession:
+        if on_pool not in self._sessions:
+            resolver = _PoolResolver(self._pool) if on_pool else aiohttp.ThreadedResolver()
+            connector = aiohttp.TCPConnector(
+                limit=self._connections,
+                resolver=resolver,
+                use_dns_cache=not on_pool,
+                keepalive_timeout=30,
+            )
+            self._sessions[on_pool] = aiohttp.ClientSession(
+                connector=connector,
+                timeout=self._timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,  # a proxy would be an address that nobody checked
+                auto_decompress=True,
+            )
+        return self._sessions[on_pool]
+
+    def _headers(self, upstream: Upstream, call: Call) -> dict[str, str]:
+        passed = {k.lower(): v for k, v in call.headers.items()}
+        headers = {k: v for k in PASSED_HEADERS if (v := passed.get(k))}
+        headers["Content-Type"] = call.content_type
+        headers["Accept"] = "text/event-stream" if call.stream else "application/json"
+        if upstream.key_env:
+            key = self._keys.get(upstream.key_env)
+            if not key:
+                raise UpstreamKeyMissing(
+                    f"上游“{upstream.name}”需要密钥，请设置环境变量 {upstream.key_env}"
+                )
+            headers["Authorization"] = f"Bearer {key}"
+        return headers
+
+
+def _url(upstream: Upstream, path: str) -> URL:
+    """Join, and make sure that the path did not change where the call goes."""
+    plain = path.strip("/")
+    if not plain or any(bad in path for bad in ("//", "..", "\\", "?", "#", "%", "@", ":")):
+        raise EgressRefused(f"请求路径“{path}”不合规，已拒绝")
+    try:
+        base = URL(upstream.base_url)
+    except ValueError as error:
+        raise EgressRefused(f"上游“{upstream.name}”的地址 {upstream.base_url} 不合规") from error
+    if base.query_string or base.fragment:
+        raise EgressRefused(f"上游“{upstream.name}”的地址 {upstream.base_url} 不应带参数")
+    return base.joinpath(plain)
+
+
+def _why(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,107 @@
+"""A place that answers in the OpenAI wire, and one answer from it. Opens no connection."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from zhengwu.models.cards import ModelCard
+from zhengwu.models.errors import NoUpstream
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """One upstream of a name.
+
+    `base_url` ends where `/chat/completions` begins; `model` is what the upstream calls it;
+    `key_env` names the variable with its key. Whether it is on the pool is not written here:
+    that is the security administrator's address list, which only `egress.py` holds.
+    """
+
+    name: str
+    base_url: str
+    model: str
+    key_env: str | None = None
+    privately_deployed: bool = False
+    grade_allowed: int = 3
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What makes two upstreams the same one."""
+        return self.base_url.rstrip("/"), self.model
+
+
+def from_card(card: ModelCard, base_url: str | None = None) -> Upstream:
+    """Return the upstream of a card: a closed model's own service, or `base_url` on the pool.
+
+    Raises:
+        NoUpstream: the card has no service of its own and no `base_url` was given.
+    """
+    url = base_url or (card.api.base_url if card.api else None)
+    if url is None:
+        raise NoUpstream(f"模型“{card.name}”没有自己的服务地址，需先用 zhengwu pool deploy 部署")
+    return Upstream(
+        name=card.name,
+        base_url=url,
+        model=card.api.model if card.api else card.name,
+        key_env=card.api.key_env if card.api else None,
+        privately_deployed=card.privately_deployed,
+        grade_allowed=card.grade_allowed,
+    )
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to an upstream. `path` is relative to the upstream's `base_url`."""
+
+    path: str
+    body: bytes
+    grade: int
+    stream: bool = False
+    method: str = "POST"
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Further headers; only those on `egress.PASSED_HEADERS` are sent."""
+
+
+class Reply(Protocol):
+    """An upstream's answer while it is open. `chunks` may be read once."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers that concern the content."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes.
+
+        Raises:
+            UpstreamCut: it stopped in the middle.
+        """
+        ...
+
+
+class Opens(Protocol):
+    """Opens one call to one upstream; leaving the context closes it. `Egress` is the real one."""
+
+    def open(self, upstream: Upstream, call: Call) -> AbstractAsyncContextManager[Reply]:
+        """Open the call.
+
+        Raises:
+            EgressRefused: the grade may not go there.
+            UpstreamError: no answer came.
+        """
+        ...
+
+
+class Routes(Protocol):
+    """Opens a call by the name of a route. `Router` is the real one; policies wrap it."""
+
+    def open(self, alias: str, call: Call) -> AbstractAsyncContextManager[Reply]:
+        """Open the call at whichever upstream answers first."""
+        ...
