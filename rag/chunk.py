@@ -1,4 +1,4 @@
-"""Chunks: what retrieval finds. One article, or one section; small sections together, long ones cut.
+"""Chunks: what retrieval finds. One article or section; small ones together, long ones cut.
 
 Every character of every clause is in a chunk that names the clause, or, for headings with nothing
 but headings and articles under them, in the path of the chunks below. Knows no index and no model.
@@ -19,7 +19,7 @@ TARGET = 450
 TINY = 150
 """A section below this length goes with a neighbour."""
 LEAD_MAX = 120
-"""A longer lead-in (“有下列情形之一的，…：”) is not repeated over the later parts of a cut article."""
+"""A longer lead-in (“有下列情形之一：”) is not repeated over the later parts of a cut article."""
 ARROW = " › "
 HEADINGS = frozenset({"编", "分编", "章", "节", "标题", "附件"})
 

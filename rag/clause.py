@@ -1,4 +1,4 @@
-"""The clause tree: `build_clauses` turns blocks of text into 编章节条款项目, headings and paragraphs.
+"""The clause tree: `build_clauses` turns blocks into 编章节条款项目 and headings.
 
 A document with articles is read as a regulation; every other by its headings and numbering
 (一、（一）1.). Each clause has an id that stays the same across formats of the same text.

@@ -56,8 +56,9 @@ def check_archive(path: Path, limits: Limits) -> None:
     unpacked = sum(member.file_size for member in members)
     if unpacked > limits.max_unpacked_mb * MB:
         raise ArchiveBomb(
-            f"“{path.name}”解压后为 {unpacked / MB:.0f} MB，超过上限 {limits.max_unpacked_mb:g} MB，"
-            "疑似压缩炸弹，已拒绝。请减少内容或提供纯文本版本。"
+            f"“{path.name}”解压后为 {unpacked / MB:.0f} MB，"
+            f"超过上限 {limits.max_unpacked_mb:g} MB，疑似压缩炸弹，已拒绝。"
+            "请减少内容或提供纯文本版本。"
         )
     for member in members:
         ratio = member.file_size / max(member.compress_size, 1)

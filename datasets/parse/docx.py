@@ -15,7 +15,6 @@ import docx
 from docx.document import Document
 from docx.opc.exceptions import OpcError
 from docx.oxml.ns import qn
-from lxml import etree
 
 from zhengwu.datasets.errors import CorruptDocument
 from zhengwu.datasets.parse.archive import check_archive
@@ -24,7 +23,8 @@ from zhengwu.datasets.parse.document import Block, ParsedDocument, table
 from zhengwu.datasets.parse.docx_numbering import Numbering
 from zhengwu.datasets.parse.limits import Clock, Limits
 from zhengwu.datasets.parse.lines import paragraphs
-from zhengwu.datasets.parse.marks import DIVISION
+from zhengwu.datasets.parse.marks import begins_item
+from zhengwu.datasets.parse.xml import Element, XMLSyntaxError, iterwalk
 
 FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 BREAKS = {qn("w:br"), qn("w:cr")}
@@ -49,7 +49,7 @@ def read_docx(path: Path, limits: Limits, clock: Clock) -> ParsedDocument:
     try:
         document = docx.Document(str(path))
         blocks = list(_Reader(document, path.name, limits, clock).blocks())
-    except etree.XMLSyntaxError as error:
+    except XMLSyntaxError as error:
         deep = "depth" in str(error).lower()
         reason = "元素嵌套过深" if deep else "内部结构无法解析"
         raise CorruptDocument(
@@ -70,17 +70,13 @@ def _meta(document: Document) -> dict[str, str]:
 
 
 def _title(document: Document, blocks: list[Block]) -> tuple[str, list[Block]]:
-    """A paragraph in the Title style, or the first when it is centred, plain and short."""
+    """A paragraph in the Title style, or the first when it is plain and short."""
     if not blocks:
         return one_line(document.core_properties.title or ""), blocks
     first = blocks[0]
     plain = len(first.text) <= 80 and not first.text.endswith(("。", "；", "：", ":"))
-    if (
-        first.kind != "table"
-        and plain
-        and (first.level in (0, 1))
-        and not DIVISION.match(first.text)
-    ):
+    opens = first.kind != "table" and first.level <= 1 and not begins_item(first.text)
+    if opens and plain:
         return first.text, blocks[1:]
     return one_line(document.core_properties.title or ""), blocks
 
@@ -107,7 +103,7 @@ class _Reader:
                     )
                 yield block
 
-    def _elements(self, parent: etree._Element) -> Iterator[etree._Element]:
+    def _elements(self, parent: Element) -> Iterator[Element]:
         """Paragraphs and tables, also inside content controls; lxml bounds the depth to 256."""
         for child in parent:
             if child.tag in (qn("w:p"), qn("w:tbl")):
@@ -115,7 +111,7 @@ class _Reader:
             elif child.tag in CONTAINERS:
                 yield from self._elements(child)
 
-    def _paragraph(self, element: etree._Element) -> Iterator[Block]:
+    def _paragraph(self, element: Element) -> Iterator[Block]:
         text = _text(element)
         number = self._numbering.prefix(element) if one_line(text) else ""
         if number and not text.lstrip().startswith(number):
@@ -128,8 +124,8 @@ class _Reader:
                 if shown:
                     yield Block("heading" if level else "paragraph", shown, level)
 
-    def _level(self, element: etree._Element) -> int:
-        """1 to 9 for a heading, by outline level or style name (its ancestors' too); 0 otherwise."""
+    def _level(self, element: Element) -> int:
+        """1 to 9 for a heading, by outline level or name of style or base style; 0 otherwise."""
         properties = element.find(qn("w:pPr"))
         outline = properties.find(qn("w:outlineLvl")) if properties is not None else None
         if outline is not None and (outline.get(qn("w:val")) or "9") in "012345678":
@@ -148,7 +144,7 @@ class _Reader:
             style = getattr(style, "base_style", None)
         return 0
 
-    def _table(self, element: etree._Element) -> Iterator[Block]:
+    def _table(self, element: Element) -> Iterator[Block]:
         """Rows; the text of vertically merged cells stands in each of their rows."""
         rows: list[list[str]] = []
         above: dict[int, str] = {}
@@ -178,7 +174,7 @@ class _Reader:
         if block:
             yield block
 
-    def _cell(self, cell: etree._Element) -> str:
+    def _cell(self, cell: Element) -> str:
         lines: list[str] = []
         for paragraph in cell.iter(qn("w:p")):
             text = one_line(_text(paragraph))
@@ -187,11 +183,11 @@ class _Reader:
         return " ".join(lines)
 
 
-def _text(paragraph: etree._Element) -> str:
+def _text(paragraph: Element) -> str:
     """Text of a paragraph with tabs and line breaks; of drawn alternatives only the first."""
     parts: list[str] = []
-    skipped: etree._Element | None = None
-    for event, node in etree.iterwalk(paragraph, events=("start", "end")):
+    skipped: Element | None = None
+    for event, node in iterwalk(paragraph, events=("start", "end")):
         if node is skipped and event == "end":
             skipped = None
         elif skipped is None and event == "start":

@@ -5,12 +5,14 @@ Knows numbering.xml and its counters; knows nothing of headings or articles.
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import cast
 
 from docx.document import Document
+from docx.opc.part import XmlPart
 from docx.oxml.ns import qn
-from lxml import etree
 
 from zhengwu.datasets.numerals import to_chinese
+from zhengwu.datasets.parse.xml import Element
 
 CHINESE = {
     "chineseCounting", "chineseCountingThousand", "japaneseCounting", "ideographDigital",
@@ -23,14 +25,14 @@ SILENT = {"bullet", "none"}
 
 @dataclass(frozen=True)
 class Level:
-    """How one level of a list is drawn: `第%1条`, `（%1）`, `%1.`"""
+    """How one level of a list is drawn: `第%1条`, `（%1）` or `%1.`, and so on."""
 
     form: str
     text: str
     start: int
 
 
-def _value(parent: etree._Element | None, tag: str) -> str | None:
+def _value(parent: Element | None, tag: str) -> str | None:
     child = parent.find(qn(tag)) if parent is not None else None
     return child.get(qn("w:val")) if child is not None else None
 
@@ -40,7 +42,7 @@ def _int(value: str | None, default: int = 0) -> int:
 
 
 def draw(number: int, form: str) -> str:
-    """A counter in one of Word's number formats; formats not used in Chinese documents as digits."""
+    """A counter in one of Word's formats; formats not used in Chinese documents as digits."""
     if form in CHINESE and number >= 0:
         return to_chinese(number)
     if form in CIRCLED and 1 <= number <= 20:
@@ -68,9 +70,9 @@ class Numbering:
         self._styles = {s.style_id: s.element for s in document.styles}
         for rel in document.part.rels.values():
             if rel.reltype.endswith("/numbering") and not rel.is_external:
-                self._read(rel.target_part.element)
+                self._read(cast(XmlPart, rel.target_part).element)
 
-    def _read(self, root: etree._Element) -> None:
+    def _read(self, root: Element) -> None:
         levels: dict[str, dict[int, Level]] = {}
         for abstract in root.findall(qn("w:abstractNum")):
             key = abstract.get(qn("w:abstractNumId")) or ""
@@ -95,7 +97,7 @@ class Numbering:
                     self._levels[num_id, depth] = Level(level.form, level.text, _int(start, 1))
                     self._abstract[num_id] = f"own-{num_id}"
 
-    def prefix(self, paragraph: etree._Element) -> str:
+    def prefix(self, paragraph: Element) -> str:
         """The number drawn before this paragraph, "" when there is none."""
         num_id, depth = self._place(paragraph)
         level = self._levels.get((num_id, depth))
@@ -116,8 +118,8 @@ class Numbering:
             text = text.replace(f"%{index + 1}", draw(shown, form))
         return text
 
-    def _place(self, paragraph: etree._Element) -> tuple[str, int]:
-        """numId and level, from the paragraph or, failing that, from its style and its ancestors."""
+    def _place(self, paragraph: Element) -> tuple[str, int]:
+        """List and level, from the paragraph or else from its style and what that is based on."""
         properties = paragraph.find(qn("w:pPr"))
         style_id = _value(properties, "w:pStyle")
         depth: str | None = None

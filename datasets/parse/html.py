@@ -1,6 +1,6 @@
 """HTML: the main text of a page in order, without menus, scripts and footers; tables as tables.
 
-Walks the tree without recursion, so depth is a limit and not a crash. Runs no script, loads nothing.
+Walks the tree without recursion, so depth is a limit and not a crash. Runs no script.
 """
 
 import re
@@ -127,7 +127,8 @@ class _Walk:
                 continue
             if depth > self._limits.max_depth:
                 raise CorruptDocument(
-                    f"“{self._name}”的网页元素嵌套超过 {self._limits.max_depth} 层，请另存为纯文本后上传。"
+                    f"“{self._name}”的网页元素嵌套超过 {self._limits.max_depth} 层，"
+                    "请另存为纯文本后上传。"
                 )
             if depth:
                 stack.append((node.next, depth, False))

@@ -45,7 +45,8 @@ class Clock:
         """
         if time.monotonic() - self.started > self.seconds:
             raise ParseTimeout(
-                f"解析“{self.path.name}”超过 {self.seconds:g} 秒，已停止。请拆分文件，或提供纯文本版本。"
+                f"解析“{self.path.name}”超过 {self.seconds:g} 秒，已停止。"
+                "请拆分文件，或提供纯文本版本。"
             )
 
 

@@ -14,7 +14,8 @@ ARTICLE = re.compile(
     rf"^第\s*(?P<number>{_NUMERAL})\s*条(?:\s*之\s*(?P<sub>[一二三四五六七八九十]+))?(?P<rest>.*)$",
     re.S,
 )
-HAN = re.compile(r"^(?P<number>[一二三四五六七八九十百]+)\s*[、.．](?P<rest>.*)$", re.S)
+_HAN = "[一二三四五六七八九十百]+"
+HAN = re.compile(rf"^(?P<number>{_HAN})\s*[、.．](?P<rest>.*)$", re.S)
 HAN_BRACKET = re.compile(
     r"^[（(]\s*(?P<number>[一二三四五六七八九十百]+)\s*[)）](?P<rest>.*)$", re.S
 )

@@ -11,6 +11,7 @@ import pdfplumber
 import pypdfium2 as pdfium
 from pdfminer.pdfexceptions import PDFException
 from pdfplumber.utils.exceptions import PdfminerException
+from pypdfium2.raw import FPDF_PAGEOBJ_PATH
 
 from zhengwu.datasets.errors import (
     CorruptDocument,
@@ -23,7 +24,6 @@ from zhengwu.datasets.parse.document import Block, ParsedDocument, table
 from zhengwu.datasets.parse.limits import Clock, Limits
 from zhengwu.datasets.parse.pdf_lines import Line, merge, without_running_heads
 
-PATH_OBJECT = 2
 MIN_RULES, MAX_RULES = 4, 3_000
 MAX_PAGE_CHARS = 60_000
 Box = tuple[float, float, float, float]
@@ -46,7 +46,8 @@ def read_pdf(path: Path, limits: Limits, clock: Clock) -> ParsedDocument:
     try:
         if len(document) > limits.max_pages:
             raise FileTooLarge(
-                f"“{path.name}”共 {len(document)} 页，超过上限 {limits.max_pages} 页，请拆分后上传。"
+                f"“{path.name}”共 {len(document)} 页，"
+                f"超过上限 {limits.max_pages} 页，请拆分后上传。"
             )
         pages = [_page(document, number, path.name, clock) for number in range(len(document))]
         meta = {k: one_line(v) for k, v in document.get_metadata_dict().items() if one_line(v)}
@@ -55,7 +56,8 @@ def read_pdf(path: Path, limits: Limits, clock: Clock) -> ParsedDocument:
     lines = [line for page, _ in pages for line in page]
     if sum(len(line.text) for line in lines) < 10:
         raise NoTextLayer(
-            f"“{path.name}”没有文字层，疑似扫描件。当前版本不识别图片文字，请提供文字版（DOCX、文本或数字版 PDF）。"
+            f"“{path.name}”没有文字层，疑似扫描件。当前版本不识别图片文字，"
+            "请提供文字版（DOCX、文本或数字版 PDF）。"
         )
     ruled = [number for number, (_, has_rules) in enumerate(pages) if has_rules]
     tables = _tables(path, ruled, clock) if ruled else {}
@@ -87,8 +89,8 @@ def _page(
                 Line(shown, number + 1, left, height - top, right, height - bottom, height)
             )
     rules = 0
-    for item in page.get_objects(max_depth=3):
-        rules += item.type == PATH_OBJECT
+    for _ in page.get_objects(filter=[FPDF_PAGEOBJ_PATH], max_depth=3):
+        rules += 1
         if rules > MAX_RULES:
             break
     text.close()
@@ -147,7 +149,7 @@ def _assemble(pages: list[list[Line]], tables: dict[int, list[tuple[Box, Block]]
         for line in lines:
             middle = (line.top + line.bottom) / 2
             while waiting and waiting[0][0][1] <= middle:
-                box, block = waiting.pop(0)
+                _, block = waiting.pop(0)
                 blocks += merge(run)
                 run = []
                 blocks.append(block)

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 
 from zhengwu.datasets.errors import EmptyDocument, UnsupportedFormat
 from zhengwu.datasets.parse.archive import ZIP, refuse_ole
-from zhengwu.datasets.parse.docx import read_docx
 from zhengwu.datasets.parse.document import ParsedDocument
+from zhengwu.datasets.parse.docx import read_docx
 from zhengwu.datasets.parse.html import charset, read_html
 from zhengwu.datasets.parse.limits import Clock, Limits, check_size
 from zhengwu.datasets.parse.markdown import read_markdown
@@ -50,6 +51,7 @@ FORMATS: dict[str, Reader] = {
     ".docx": _docx,
     ".pdf": _pdf,
 }
+DATED = re.compile(r"^(?P<stem>.+?)\s*[(（](?P<date>\d{4}-\d{2}-\d{2})[)）]$")
 TEXTS = (_markdown, _text, _html)
 
 
@@ -72,15 +74,22 @@ def parse(path: Path, limits: Limits = Limits()) -> ParsedDocument:  # noqa: B00
     if reader is None:
         known = "、".join(sorted(name.lstrip(".") for name in FORMATS))
         raise UnsupportedFormat(
-            f"暂不支持“{path.suffix or path.name}”格式（文件“{path.name}”），请转换为以下格式之一：{known}。"
+            f"暂不支持“{path.suffix or path.name}”格式（文件“{path.name}”），"
+            f"请转换为以下格式之一：{known}。"
         )
     if reader in TEXTS:
         reader = _by_content(path, data, reader)
     document = reader(path, data, limits, Clock(path, limits.seconds))
     if not document.blocks:
         raise EmptyDocument(f"“{path.name}”没有可读取的文字，请检查内容后重新上传。")
-    stem = re.sub(r"[(（]\d{4}-\d{2}-\d{2}[)）]$", "", path.stem).strip() or path.stem
-    return replace(document, title=document.title or stem, digest=sha256(data).hexdigest())
+    dated = DATED.match(path.stem)
+    meta = dict(document.meta) | ({"version_date": dated["date"]} if dated else {})
+    return replace(
+        document,
+        title=document.title or (dated["stem"] if dated else path.stem),
+        meta=MappingProxyType(meta),
+        digest=sha256(data).hexdigest(),
+    )
 
 
 def _by_content(path: Path, data: bytes, reader: Reader) -> Reader:

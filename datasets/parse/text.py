@@ -1,4 +1,4 @@
-"""Plain text in UTF-8, UTF-16 or GB 18030: one line one paragraph, run-together lines taken apart."""
+"""Plain text in UTF-8, UTF-16 or GB 18030: run-together lines are taken apart."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -15,7 +15,7 @@ MAX_TITLE = 120
 
 
 def decode(data: bytes, name: str = "") -> str:
-    """Text of bytes: by byte order mark, else UTF-8, else GB 18030 (which contains GBK and GB 2312).
+    """Text of bytes: by byte order mark, else UTF-8, else GB 18030 (it contains GBK).
 
     Raises:
         CorruptDocument: none of them fits, or the bytes are not text.

@@ -23,7 +23,7 @@ class Node:
     def full_text(self) -> str:
         """Own text and that of all below, one line each, in order."""
         parts: list[str] = []
-        stack = [self]
+        stack: list[Node] = [self]
         while stack:
             node = stack.pop()
             if node.text:

@@ -9,9 +9,9 @@ from zhengwu.datasets.parse import Block
 from zhengwu.datasets.parse.marks import ANNEX, ARABIC, ARTICLE, DIVISION
 from zhengwu.rag.clauses.node import Node, Tree
 
-# What follows “第十条” in running text; after an article's name a blank, a bracket or its text comes.
+# What follows “第十条” in running text, where it names no article that begins here.
 _REFERENCE = re.compile(
-    r"^(?:第[一二三四五六七八九十0-9]+[款项]|[的、，,和至或及与第中规所之～~—-]|规定|修改|改为|相应|作为|增加|删去|以及|还|等)"
+    r"^(?:[的、，,和至或及与第中所之～~—-]|规定|修改|改为|相应|作为|增加|删去|以及|等)"
 )
 _CONTENTS = re.compile(r"^目\s*[录次]$")
 _SENTENCE = re.compile(r"[。；，：！？,;:]")

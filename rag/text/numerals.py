@@ -1,4 +1,4 @@
-"""Chinese numerals ↔ integers, as `rag` uses them; written in `datasets`, which parses with them."""
+"""Chinese numerals ↔ integers for `rag`; written in `datasets`, which parses with them."""
 
 from zhengwu.datasets.numerals import NUMERAL, to_chinese, to_int
 
