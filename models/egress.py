@@ -215,7 +215,8 @@ class Egress:
                 limit=self._connections,
                 resolver=resolver,
                 use_dns_cache=not on_pool,
-                keepalive_timeout=30,
+                # Shorter than the servers' (uvicorn: 5 s): a POST cannot be sent twice.
+                keepalive_timeout=4,
             )
             self._sessions[on_pool] = aiohttp.ClientSession(
                 connector=connector,
