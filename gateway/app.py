@@ -1,0 +1,104 @@
+"""Puts the gateway together: a list of middleware around a list of routers. Opens nothing."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import Response
+
+from zhengwu.errors import ZhengwuError
+from zhengwu.gateway.auth import KeyCheck
+from zhengwu.gateway.edge.body_limit import BodyLimit
+from zhengwu.gateway.edge.catch import Catch
+from zhengwu.gateway.edge.observe import Observe
+from zhengwu.gateway.edge.rate_limit import RULES, RateLimit, Rule
+from zhengwu.gateway.edge.request_id import RequestId
+from zhengwu.gateway.edge.security import SecurityHeaders
+from zhengwu.gateway.errors import Problem, from_error, from_status, from_validation
+from zhengwu.gateway.metrics import Metrics
+from zhengwu.gateway.pages import Pages, page_routes
+from zhengwu.gateway.reply import note, problem_response
+from zhengwu.gateway.routes.kb import KnowledgeReader, kb_routes
+from zhengwu.gateway.routes.openai import openai_routes
+from zhengwu.gateway.routes.ops import Check, ops_routes
+from zhengwu.gateway.routes.qa import Asker, qa_routes
+from zhengwu.gateway.served import Served
+from zhengwu.gateway.stream import ReaderLeft
+from zhengwu.models.upstream import Routes
+from zhengwu.settings import Settings
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the gateway stands on. `parts.py` builds the real ones."""
+
+    keys: KeyCheck
+    served: Served
+    upstreams: Routes
+    asker: Asker
+    knowledge: KnowledgeReader
+    checks: Sequence[Check]
+    pages: Pages
+    rules: Sequence[Rule] = RULES
+    metrics: Metrics = field(default_factory=Metrics)
+
+
+async def _known(request: Request, error: ZhengwuError) -> Response:
+    return _answer(request, from_error(error))
+
+
+async def _invalid(request: Request, error: RequestValidationError) -> Response:
+    return _answer(request, from_validation(error.errors()))
+
+
+async def _refused(request: Request, error: HTTPException) -> Response:
+    return _answer(request, from_status(error.status_code))
+
+
+async def _left(request: Request, error: ReaderLeft) -> Response:
+    note(request.scope, outcome="left")
+    return Response(status_code=499)  # nobody reads it
+
+
+def _answer(request: Request, problem: Problem) -> Response:
+    note(request.scope, code=problem.code)
+    return problem_response(problem, request.scope)
+
+
+HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
+    ZhengwuError: _known,
+    RequestValidationError: _invalid,
+    HTTPException: _refused,
+    ReaderLeft: _left,
+}
+
+
+def create_app(settings: Settings, parts: Parts) -> FastAPI:
+    """The gateway as an ASGI application."""
+    app = FastAPI(
+        title="政务人工智能中台",
+        middleware=[
+            Middleware(RequestId),
+            Middleware(Observe, metrics=parts.metrics),
+            Middleware(SecurityHeaders),
+            Middleware(Catch),
+            Middleware(RateLimit, keys=parts.keys, rules=parts.rules),
+            Middleware(BodyLimit),
+        ],
+        docs_url=None,  # both load their scripts from a public network
+        redoc_url=None,
+        exception_handlers=HANDLERS,
+    )
+    for routes in (
+        openai_routes(parts.served, parts.upstreams, parts.keys, parts.metrics),
+        qa_routes(settings, parts.asker, parts.metrics),
+        kb_routes(settings, parts.knowledge),
+        ops_routes(parts.checks, parts.metrics),
+        page_routes(parts.pages),
+    ):
+        app.include_router(routes)
+    return app

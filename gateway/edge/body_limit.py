@@ -1,0 +1,69 @@
+"""Refuses bodies that are too large or never arrive, before anything parses them."""
+
+import asyncio
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from zhengwu.gateway.errors import BodyTooLarge, BodyTooSlow, GatewayError, from_error
+from zhengwu.gateway.reply import send_problem
+
+MAX_BYTES = 1024 * 1024
+MAX_SECONDS = 30.0
+
+
+class CallerLeft(Exception):
+    """The caller hung up while sending its body."""
+
+
+class BodyLimit:
+    """Reads the whole body, at most `max_bytes` within `max_seconds`, and hands it on in one."""
+
+    def __init__(
+        self, app: ASGIApp, max_bytes: int = MAX_BYTES, max_seconds: float = MAX_SECONDS
+    ) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._max_seconds = max_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = await self._read(scope, receive)
+        except CallerLeft:
+            return
+        except GatewayError as error:
+            await send_problem(from_error(error), scope, receive, send)
+            return
+        waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return waiting.pop() if waiting else await receive()
+
+        await self._app(scope, replay, send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes:
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared) > self._max_bytes:
+            raise self._too_large()
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._max_seconds):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise CallerLeft
+                    body += message.get("body", b"")
+                    if len(body) > self._max_bytes:
+                        raise self._too_large()
+                    if not message.get("more_body", False):
+                        return bytes(body)
+        except TimeoutError as error:
+            raise BodyTooSlow("请求体长时间没有传完，请检查网络后重试。") from error
+
+    def _too_large(self) -> BodyTooLarge:
+        kilobytes = self._max_bytes // 1024
+        return BodyTooLarge(f"请求体超过 {kilobytes} KB 的上限，请精简内容后重试。")
