@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from zhengwu.datasets.parse import SUFFIXES, Limits, ParsedDocument, parse
+from zhengwu.datasets.parse import FORMATS, Limits, ParsedDocument, parse
 from zhengwu.errors import ZhengwuError
 from zhengwu.rag import store
 from zhengwu.rag.chunk import ChunkDraft, chunk
@@ -158,7 +158,7 @@ def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     for path in paths:
         if path.is_dir():
             for file in sorted(path.rglob("*")):
-                if file.is_file() and file.suffix.lower() in SUFFIXES and file.name[0] != ".":
+                if file.is_file() and file.suffix.lower() in FORMATS and file.name[0] != ".":
                     yield file, str(file.relative_to(path))
         else:
             yield path, path.name

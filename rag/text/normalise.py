@@ -12,8 +12,6 @@ import opencc
 
 _WIDE = r"[\u3000-\u9fff\uff00-\uffef]"
 _SPACE_IN_CHINESE = re.compile(rf"(?<={_WIDE})\s+(?={_WIDE})")
-    r"(?<=[\u3000-\u9fff\uff00-\uffef])\s+(?=[\u3000-\u9fff\uff00-\uffef])"
-)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _WHITE = re.compile(r"\s+")
 
