@@ -23,12 +23,11 @@ from zhengwu.gateway.metrics import Metrics
 from zhengwu.gateway.pages import Pages, page_routes
 from zhengwu.gateway.reply import note, problem_response
 from zhengwu.gateway.routes.kb import KnowledgeReader, kb_routes
-from zhengwu.gateway.routes.openai import openai_routes
+from zhengwu.gateway.routes.openai import Forwards, openai_routes
 from zhengwu.gateway.routes.ops import Check, ops_routes
 from zhengwu.gateway.routes.qa import Asker, qa_routes
 from zhengwu.gateway.served import Served
 from zhengwu.gateway.stream import ReaderLeft
-from zhengwu.models.upstream import Routes
 from zhengwu.settings import Settings
 
 
@@ -38,7 +37,7 @@ class Parts:
 
     keys: KeyCheck
     served: Served
-    upstreams: Routes
+    upstreams: Forwards
     asker: Asker
     knowledge: KnowledgeReader
     checks: Sequence[Check]

@@ -106,6 +106,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "unknown_region": 422,
         "unknown_clause": 404,
         "writer_busy": 503,
+        "model": 400,
         "unknown_model": 404,
         "weights": 503,
         "weights_missing": 503,

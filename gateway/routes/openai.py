@@ -1,10 +1,10 @@
 """`/v1`: the OpenAI wire. Bodies pass through as they came, but for an alias of the model."""
 
-import json
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-import orjson
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -18,8 +18,9 @@ from zhengwu.gateway.metrics import Metrics
 from zhengwu.gateway.reply import note, request_id
 from zhengwu.gateway.served import Served, ServedModel
 from zhengwu.gateway.stream import EventStream, until_left
-from zhengwu.models.errors import UpstreamCut, UpstreamFailed
-from zhengwu.models.upstream import Call, Reply, Routes
+from zhengwu.models.errors import UpstreamFailed
+from zhengwu.models.upstream import Reply
+from zhengwu.models.wire import error_message
 
 MAX_ERROR_BYTES = 64 * 1024
 
@@ -45,23 +46,41 @@ class EmbeddingsBody(Passed):
     input: str | list[str] | list[int] | list[list[int]]
 
 
-def openai_routes(served: Served, upstreams: Routes, keys: KeyCheck, metrics: Metrics) -> APIRouter:
+class Forwards(Protocol):
+    """Passes a request through to a model's upstream. `ChatClient` is the real one."""
+
+    def forward(
+        self,
+        path: str,
+        body: bytes,
+        grade: int,
+        stream: bool,
+        alias: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AbstractAsyncContextManager[Reply]:
+        """Open it; leaving the context ends it at the upstream."""
+        ...
+
+
+def openai_routes(
+    served: Served, upstreams: Forwards, keys: KeyCheck, metrics: Metrics
+) -> APIRouter:
     """The routes of the OpenAI wire. Every one needs a key."""
     routes = APIRouter(prefix="/v1", tags=["openai"], dependencies=[Depends(RequireKey(keys))])
 
     @routes.post("/chat/completions", response_class=Response)
     async def chat(body: ChatBody, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         model = served.get(body.model, "chat").name
-        call = await _call("chat/completions", body, model, request, bool(body.stream))
-        if body.stream:
-            return EventStream(_streamed(upstreams, model, call, request.scope), metrics)
-        return await until_left(request.receive, _whole(upstreams, model, call))
+        passing = await _passing("chat/completions", model, request, body)
+        if passing.stream:
+            return EventStream(_streamed(upstreams, passing), metrics)
+        return await until_left(request.receive, _whole(upstreams, passing))
 
     @routes.post("/embeddings", response_class=Response)
     async def embeddings(body: EmbeddingsBody, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         model = served.get(body.model, "embedding").name
-        call = await _call("embeddings", body, model, request)
-        return await until_left(request.receive, _whole(upstreams, model, call))
+        passing = await _passing("embeddings", model, request, body)
+        return await until_left(request.receive, _whole(upstreams, passing))
 
     @routes.get("/models")
     async def models() -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]
@@ -74,36 +93,46 @@ def openai_routes(served: Served, upstreams: Routes, keys: KeyCheck, metrics: Me
     return routes
 
 
-async def _call(
-    path: str, body: Passed, model: str, request: Request, stream: bool = False
-) -> Call:
-    raw = await request.body()
-    content = body.model_dump(exclude_unset=True)
-    grade = grade_of(request.headers.get(HEADER), content)
+@dataclass(frozen=True)
+class Passing:
+    """One request on its way through."""
+
+    path: str
+    model: str
+    body: bytes
+    grade: int
+    stream: bool
+    scope: Scope
+
+    def open(self, upstreams: Forwards) -> AbstractAsyncContextManager[Reply]:
+        """Open it at the upstream."""
+        headers = {"x-request-id": request_id(self.scope)}
+        return upstreams.forward(self.path, self.body, self.grade, self.stream, self.model, headers)
+
+
+async def _passing(path: str, model: str, request: Request, body: Passed) -> Passing:
+    grade = grade_of(request.headers.get(HEADER), body.model_dump())
     note(request.scope, model=model, grade=grade)
-    if body.model != model:  # json, not orjson: it can write what a caller may have escaped
-        raw = json.dumps({**content, "model": model}).encode()
-    return Call(path, raw, grade, stream, headers={"x-request-id": request_id(request.scope)})
+    stream = isinstance(body, ChatBody) and bool(body.stream)
+    return Passing(path, model, await request.body(), grade, stream, request.scope)
 
 
-async def _whole(upstreams: Routes, model: str, call: Call) -> Response:
-    async with upstreams.open(model, call) as reply:
-        await _must_be_ok(model, reply)
+async def _whole(upstreams: Forwards, passing: Passing) -> Response:
+    async with passing.open(upstreams) as reply:
+        await _must_be_ok(passing.model, reply)
         body = b"".join([chunk async for chunk in reply.chunks()])
     return Response(body, media_type="application/json")
 
 
-async def _streamed(
-    upstreams: Routes, model: str, call: Call, scope: Scope
-) -> AsyncGenerator[bytes]:
-    """Whole events of the upstream. One that breaks off half way ends with an error event."""
-    began = False
+async def _streamed(upstreams: Forwards, passing: Passing) -> AsyncGenerator[bytes]:
+    """The upstream's events. A stream that breaks off ends with an error event, not silently."""
+    began, scope = False, passing.scope
     try:
-        async with upstreams.open(model, call) as reply:
-            await _must_be_ok(model, reply)
-            async for event in _events(model, reply):
+        async with passing.open(upstreams) as reply:
+            await _must_be_ok(passing.model, reply)
+            async for events in _whole_events(reply):
                 began = True
-                yield event
+                yield events
         note(scope, outcome="done")
     except ZhengwuError as error:
         note(scope, outcome="cut", code=error.code)
@@ -113,17 +142,15 @@ async def _streamed(
         yield b"data: " + problem + b"\n\n"
 
 
-async def _events(model: str, reply: Reply) -> AsyncGenerator[bytes]:
+async def _whole_events(reply: Reply) -> AsyncGenerator[bytes]:
     """The reply cut where its events end, so that nothing of ours lands inside one of them."""
-    rest, finished = b"", False
+    rest = b""
     async for chunk in reply.chunks():
-        rest += chunk.replace(b"\r\n", b"\n")
-        whole, mark, rest = rest.rpartition(b"\n\n")
+        whole, mark, rest = (rest + chunk).replace(b"\r\n", b"\n").rpartition(b"\n\n")
         if mark:
-            finished = finished or b"data: [DONE]" in whole
             yield whole + mark
-    if not finished:
-        raise UpstreamCut(f"模型“{model}”的回答中途断开，请重试。")
+    if rest.strip():
+        yield rest + b"\n\n"
 
 
 async def _must_be_ok(model: str, reply: Reply) -> None:
@@ -134,20 +161,8 @@ async def _must_be_ok(model: str, reply: Reply) -> None:
         body += chunk
         if len(body) > MAX_ERROR_BYTES:
             break
-    raise UpstreamFailed(
-        f"模型“{model}”的服务返回错误（{reply.status}）：{_told(body)}", reply.status
-    )
-
-
-def _told(body: bytes) -> str:
-    """What the upstream said in OpenAI's shape; nothing of any other page is handed on."""
-    try:
-        said = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        said = None
-    error = said.get("error") if isinstance(said, dict) else None
-    message = error.get("message") if isinstance(error, dict) else None
-    return message[:500] if isinstance(message, str) else "没有说明原因，请稍后重试"
+    told = (error_message(body) or "没有说明原因，请稍后重试")[:500]
+    raise UpstreamFailed(f"模型“{model}”的服务返回错误（{reply.status}）：{told}", reply.status)
 
 
 def _listed(model: ServedModel) -> dict[str, Any]:

@@ -1,0 +1,97 @@
+"""Builds the real parts of the gateway and closes them again. The only wiring in this room."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from zhengwu.db.engine import open_database
+from zhengwu.db.migrate import migrate
+from zhengwu.gateway.app import Parts
+from zhengwu.gateway.keys import ApiKeys
+from zhengwu.gateway.pages import Pages
+from zhengwu.gateway.readiness import database_check, health_urls, knowledge_check, pool_check
+from zhengwu.gateway.routes.qa import Asker
+from zhengwu.gateway.served import CHAT_ALIAS, EMBED_ALIAS, served_models
+from zhengwu.models.catalogue import load_catalogue
+from zhengwu.models.client import ChatClient, EmbedClient
+from zhengwu.models.egress import Egress
+from zhengwu.models.router import Router
+from zhengwu.outbound import Outbound
+from zhengwu.rag.index.vectors import Vectors
+from zhengwu.rag.knowledge import Knowledge
+from zhengwu.settings import Settings
+
+QUESTION_GRADE = 3
+"""What a citizen types may be personal, so it is embedded on the pool only."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What an answer path is built on. `chat_model` is the route of the chat model."""
+
+    settings: Settings
+    engine: AsyncEngine
+    knowledge: Knowledge
+    chat: ChatClient
+    chat_model: str = CHAT_ALIAS
+
+
+MakeAsker = Callable[[Ground], Asker]
+
+
+@dataclass(frozen=True)
+class PoolEmbedder:
+    """Embeds for search, at the grade of a question."""
+
+    client: EmbedClient
+
+    async def embed(self, texts: Sequence[str], input_type: Literal["query", "passage"]) -> Vectors:
+        """One vector a text."""
+        return await self.client.embed(texts, input_type, QUESTION_GRADE)
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings) -> AsyncGenerator[AsyncEngine]:
+    """The database, brought to its newest shape."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    engine = open_database(settings.database)
+    try:
+        await migrate(engine)
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def open_parts(
+    settings: Settings,
+    engine: AsyncEngine,
+    make_asker: MakeAsker,
+    environment: Mapping[str, str],
+) -> AsyncGenerator[Parts]:
+    """The real parts. `environment` holds the keys of closed models, by their variables' names."""
+    async with AsyncExitStack() as stack:
+        egress = await stack.enter_async_context(Egress(keys=environment))
+        outbound = await stack.enter_async_context(Outbound("self", 1, timeout_s=2.0))
+        served = served_models(settings, load_catalogue(), environment)
+        router = Router(served.routes(), egress)
+        chat = ChatClient(router)
+        embedder = PoolEmbedder(EmbedClient(router, EMBED_ALIAS))
+        knowledge = Knowledge(engine, settings.store_dir, embedder)
+        pooled = (settings.chat_model, settings.embed_model)
+        yield Parts(
+            keys=ApiKeys(engine),
+            served=served,
+            upstreams=chat,
+            asker=make_asker(Ground(settings, engine, knowledge, chat)),
+            knowledge=knowledge,
+            checks=(
+                database_check(engine),
+                pool_check(outbound, health_urls(settings.pool_port, pooled)),
+                knowledge_check(knowledge, settings.kb),
+            ),
+            pages=Pages(),
+        )
