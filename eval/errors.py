@@ -1,0 +1,19 @@
+"""What can go wrong with an evaluation.
+
+EvalError
+└── BadCases    a case file is missing or malformed
+"""
+
+from zhengwu.errors import ZhengwuError
+
+
+class EvalError(ZhengwuError):
+    """An evaluation cannot run."""
+
+    code = "eval"
+
+
+class BadCases(EvalError):
+    """A case file is missing or malformed."""
+
+    code = "bad_cases"

@@ -1,0 +1,73 @@
+"""A knowledge base of an evaluation's documents, built by the product's own ingestion.
+
+The documents become files first, so that parsing and cutting are measured too.
+"""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from zhengwu.datasets.parse import Limits
+from zhengwu.db.engine import open_database
+from zhengwu.db.migrate import migrate
+from zhengwu.eval.cases import Doc
+from zhengwu.eval.errors import EvalError
+from zhengwu.rag.fill import Filler
+from zhengwu.rag.ingest import Ingestor
+from zhengwu.rag.knowledge import Embedder, Knowledge
+
+KB = "eval"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The knowledge base, how it was built, and what each stored id stands for."""
+
+    knowledge: Knowledge
+    chunks: int
+    index_seconds: float
+    embed_seconds: float
+
+
+@asynccontextmanager
+async def workspace(
+    docs: Sequence[Doc], distractors: Path | None, embedder: Embedder | None
+) -> AsyncIterator[Workspace]:
+    """Build the knowledge base in a temporary folder, and remove it afterwards."""
+    with TemporaryDirectory(prefix="zhengwu-eval-") as name:
+        home = Path(name)
+        write_docs(docs, home / "docs")
+        engine = open_database(f"sqlite+aiosqlite:///{home / 'eval.db'}")
+        try:
+            await migrate(engine)
+            started = time.monotonic()
+            paths = [home / "docs", *([distractors] if distractors else [])]
+            ingestor = Ingestor(engine, home / "knowledge", Limits())
+            report = await ingestor.ingest(KB, paths, lambda done, total, last: None)
+            if len(report.added) < len(docs):
+                raise EvalError(f"有 {len(report.failed)} 个评测文件未能入库：{report.failed}")
+            indexed = time.monotonic()
+            if embedder:
+                filler = Filler(engine, home / "knowledge", embedder, _never)
+                while await filler.step():
+                    pass
+            embedded = time.monotonic()
+            knowledge = Knowledge(engine, home / "knowledge", embedder)
+            yield Workspace(knowledge, report.chunks, indexed - started, embedded - indexed)
+        finally:
+            await engine.dispose()
+
+
+def write_docs(docs: Sequence[Doc], folder: Path) -> None:
+    """One text file a document, named by its id; a title becomes the first line."""
+    folder.mkdir(parents=True)
+    for doc in docs:
+        text = f"{doc.title}\n\n{doc.text}" if doc.title else doc.text
+        (folder / f"{doc.docid}.txt").write_text(text, encoding="utf-8")
+
+
+async def _never() -> bool:
+    return False
