@@ -6,6 +6,7 @@ pattern is certain (第三章 …) — finer reading is the clause tree's work.
 """
 
 import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
@@ -36,6 +37,11 @@ CONTAINERS = {
     qn("w:customXml"),
     qn("w:smartTag"),
 }
+DAMAGE = (
+    OpcError, BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError, AttributeError,
+    TypeError, IndexError, NotImplementedError,
+)  # fmt: skip
+"""What python-docx and zipfile raise on archives that are damaged or hold something else."""
 _HEADING = re.compile(r"^(?:heading|标题)\s*([1-9])$", re.I)
 
 
@@ -55,7 +61,7 @@ def read_docx(path: Path, limits: Limits, clock: Clock) -> ParsedDocument:
         raise CorruptDocument(
             f"“{path.name}”{reason}。请用 Word 或 WPS 打开并另存后重新上传。"
         ) from error
-    except (OpcError, BadZipFile, KeyError, ValueError, EOFError, OSError, AttributeError) as error:
+    except DAMAGE as error:
         raise CorruptDocument(
             f"“{path.name}”已损坏，或不是 Word 文档。请用 Word 或 WPS 打开并另存后重新上传。"
         ) from error

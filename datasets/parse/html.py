@@ -14,11 +14,11 @@ from zhengwu.datasets.parse.document import Block, ParsedDocument, table
 from zhengwu.datasets.parse.limits import Clock, Limits
 from zhengwu.datasets.parse.lines import paragraphs
 
-DROPPED = (
-    "script, style, noscript, template, svg, iframe, object, form, select, button, nav, footer,"
-    " aside, header nav, [role=navigation], [role=banner], [role=contentinfo], [aria-hidden=true],"
-    " [hidden]"
+DROPPED = frozenset(
+    "script style noscript template svg iframe object form select button nav footer aside head"
+    " canvas audio video".split()
 )
+ROLES = frozenset({"navigation", "banner", "contentinfo", "search"})
 _BOILERPLATE = re.compile(
     r"(^|[-_\s])(nav|navbar|menu|breadcrumbs?|crumbs?|footer|foot|sidebar|share|bdshare|copyright|"
     r"pagination|pager|related|qrcode|toolbar|topbar|advert|ads?)($|[-_\s\d])",
@@ -44,6 +44,27 @@ BLOCKS = frozenset(
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_-]{3,20})", re.I)
 
 
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)")
+UNPAIRED = frozenset(
+    "p li td tr th dt dd option optgroup thead tbody tfoot colgroup rt rp br img input meta link hr"
+    " col area base wbr source param embed track html head body".split()
+)
+"""Elements whose end need not be written, so that they say nothing about depth."""
+MAX_OPEN = 2_000
+"""Elements open at once in the raw page; the parser's own time grows with the square of depth."""
+
+
+def _refuse_deep(text: str, name: str) -> None:
+    depth = 0
+    for end, tag in _TAG.findall(text):
+        if tag.lower() not in UNPAIRED:
+            depth = max(0, depth + (-1 if end else 1))
+        if depth > MAX_OPEN:
+            raise CorruptDocument(
+                f"“{name}”的网页元素嵌套超过 {MAX_OPEN} 层，请另存为纯文本后上传。"
+            )
+
+
 def charset(data: bytes) -> str | None:
     """The encoding a page declares in its first 4,096 bytes, when it is one this project reads."""
     found = _CHARSET.search(data[:4096])
@@ -57,17 +78,11 @@ def read_html(text: str, name: str, limits: Limits, clock: Clock) -> ParsedDocum
     Raises:
         CorruptDocument: elements nest deeper than the limit, or there are too many blocks.
     """
-    tree = LexborHTMLParser(clean(text))
+    text = clean(text)
+    _refuse_deep(text, name)
+    tree = LexborHTMLParser(text)
     title = _page_title(tree)
-    for node in tree.css(DROPPED):
-        node.decompose()
-    for node in tree.css("[class], [id]"):
-        marks = f"{node.attributes.get('class') or ''} {node.attributes.get('id') or ''}"
-        if _BOILERPLATE.search(marks) and not node.css_first("article, main, h1"):
-            node.decompose()
-    clock.check()
-    root = _main(tree)
-    blocks = _Walk(name, limits, clock).run(root) if root else []
+    blocks = _main(tree, _Walk(name, limits, clock))
     if blocks and blocks[0].kind == "heading" and (blocks[0].level == 1 or blocks[0].text == title):
         title, blocks = blocks[0].text, blocks[1:]
     return ParsedDocument(title, tuple(blocks), MappingProxyType(_meta(tree)), "html")
@@ -94,15 +109,27 @@ def _meta(tree: LexborHTMLParser) -> dict[str, str]:
     return found
 
 
-def _main(tree: LexborHTMLParser) -> LexborNode | None:
-    """The element that holds the text: a known container with over half of it, else the body."""
-    body = tree.body
-    whole = len(body.text()) if body else 0
+def _main(tree: LexborHTMLParser, walk: "_Walk") -> list[Block]:
+    """The blocks of a known container that holds over half of the page's text, else all."""
+    body = walk.run(tree.body) if tree.body else []
+    whole = sum(len(block.text) for block in body)
     for selector in MAIN:
         node = tree.css_first(selector)
-        if node and whole and len(node.text()) * 2 > whole:
-            return node
+        blocks = walk.run(node) if node else []
+        if sum(len(block.text) for block in blocks) * 2 > whole:
+            return blocks
     return body
+
+
+def _is_boilerplate(node: LexborNode) -> bool:
+    """Menus, footers and the like, by tag, role or name; never what holds the text's heading."""
+    tag, given = node.tag or "", node.attributes
+    if tag in DROPPED or given.get("role") in ROLES or "hidden" in given:
+        return True
+    if given.get("aria-hidden") == "true" or tag in {"html", "body", "article", "main"}:
+        return given.get("aria-hidden") == "true"
+    marks = f"{given.get('class') or ''} {given.get('id') or ''}"
+    return bool(_BOILERPLATE.search(marks)) and node.css_first("article, main, h1") is None
 
 
 class _Walk:
@@ -115,12 +142,12 @@ class _Walk:
         self._heading = 0
 
     def run(self, root: LexborNode) -> list[Block]:
+        self._blocks, self._line, self._heading = [], [], 0
         stack: list[tuple[LexborNode | None, int, bool]] = [(root, 0, False)]
         while stack:
             node, depth, closing = stack.pop()
             if node is None:
                 continue
-            tag = node.tag or ""
             if closing:
                 self._flush()
                 self._heading = 0
@@ -132,21 +159,29 @@ class _Walk:
                 )
             if depth:
                 stack.append((node.next, depth, False))
-            if tag == "-text":
-                self._line.append(node.text_content or "")
-            elif tag == "br":
-                self._flush()
-            elif tag == "table" and self._is_data(node):
-                self._flush()
-                self._table(node)
-            else:
-                if tag in BLOCKS:
-                    self._flush()
-                    self._heading = int(tag[1]) if re.fullmatch("h[1-6]", tag) else self._heading
+            if self._goes_in(node, depth):
+                if node.tag in BLOCKS:
                     stack.append((node, depth, True))
                 stack.append((node.child, depth + 1, False))
         self._flush()
         return self._blocks
+
+    def _goes_in(self, node: LexborNode, depth: int) -> bool:
+        """Take what is a leaf for this reader; True for an element to be walked."""
+        tag = node.tag or ""
+        if tag == "-text":
+            self._line.append(node.text_content or "")
+            return False
+        if tag.startswith(("-", "!")) or (depth and _is_boilerplate(node)):
+            return False
+        if tag == "br" or tag in BLOCKS or tag == "table":
+            self._flush()
+        if tag == "table" and self._is_data(node):
+            self._table(node)
+            return False
+        if re.fullmatch("h[1-6]", tag):
+            self._heading = int(tag[1])
+        return tag != "br"
 
     def _flush(self) -> None:
         self._clock.check()

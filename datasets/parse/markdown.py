@@ -21,10 +21,9 @@ from zhengwu.datasets.parse.marks import SENTENCE_END, begins_item
 INFO_END = "<!-- INFO END -->"
 MAX_FRONT_MATTER = 64_000
 _FRONT = re.compile(r"\A---[ \t]*\n(?P<yaml>.*?)\n---[ \t]*(?:\n|\Z)", re.S)
-_COMMENT = re.compile(r"<!--.{0,5000}?-->", re.S)
 _HEADING = re.compile(r"^(?P<marks>#{1,6})(?:[ \t\u3000]+(?P<text>.*?))?[ \t#]*$")
 _TABLE_RULE = re.compile(r"^\|?[ \t]*:?-+:?[ \t]*(\|[ \t]*:?-+:?[ \t]*)*\|?$")
-_EMPHASIS = re.compile(r"(\*\*\*|\*\*|__)(?=\S)(.{1,2000}?)(?<=\S)\1")
+_EMPHASIS = re.compile(r"(\*\*\*|\*\*|__)(?=\S)(.{1,300}?)(?<=\S)\1")
 _LINK = re.compile(r"!?\[([^\[\]]{0,500})\]\(([^()\s]{1,2000})(?:\s+\"[^\"]*\")?\)")
 
 
@@ -98,7 +97,7 @@ def _title(blocks: list[Block], with_part: bool) -> tuple[str, list[Block]]:
 
 
 def _blocks(lines: list[str]) -> Iterator[Block]:
-    text = _COMMENT.sub("", "\n".join(lines))
+    text = _without_comments("\n".join(lines))
     pending: list[str] = []
     rows: list[list[str]] = []
     for raw in [*text.split("\n"), ""]:
@@ -120,6 +119,16 @@ def _blocks(lines: list[str]) -> Iterator[Block]:
                 rows.append(_cells(line))
         elif line and not re.fullmatch(r"([-*_][ \t]*){3,}", line):
             pending.append(re.sub(r"^>+[ \t]?", "", line))
+
+
+def _without_comments(text: str) -> str:
+    """Drop HTML comments; one that never ends is text."""
+    parts: list[str] = []
+    place = 0
+    while (start := text.find("<!--", place)) >= 0 and (end := text.find("-->", start)) >= 0:
+        parts.append(text[place:start])
+        place = end + 3
+    return "".join(parts) + text[place:]
 
 
 def _starts_new(previous: str, raw: str) -> bool:

@@ -26,7 +26,7 @@ def decode(data: bytes, name: str = "") -> str:
             text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if text.count("\x00") > len(text) // 100:
+        if text.count("\x00") > max(8, len(text) // 100):
             break
         return text
     raise CorruptDocument(f"“{name}”不是文本文件，或编码无法识别。请另存为 UTF-8 编码后重新上传。")
