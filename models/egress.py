@@ -8,7 +8,7 @@ import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -25,6 +25,8 @@ from zhengwu.models.errors import (
 from zhengwu.models.upstream import Call, Upstream
 
 Way = Literal["pool", "resolve", "outside"]
+AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
+"""Family, kind, protocol, canonical name, and (host, port, …), as `socket.getaddrinfo` has it."""
 PASSED_HEADERS = ("x-request-id", "traceparent", "tracestate")
 KEPT_HEADERS = ("content-type", "retry-after", "x-request-id", "content-disposition")
 
@@ -56,7 +58,16 @@ def decide(grade: object, url: URL, upstream: Upstream, pool: PoolAddresses) -> 
         if url.scheme != "https" and not upstream.privately_deployed:
             raise EgressRefused(f"上游“{upstream.name}”不在算力池内，必须使用 https")
         return "outside"
+    if ":" in host or host.replace(".", "").isdigit():
+        raise _off_pool(host, port)  # an address is never resolved
     return "resolve"
+
+
+def _off_pool(host: str, port: int) -> EgressRefused:
+    return EgressRefused(
+        f"{host}:{port} 不在算力池地址表内，2 级以上数据不得外发；"
+        "请安全管理员核对地址表，或改用池内模型"
+    )
 
 
 class _PoolResolver(AbstractResolver):
@@ -65,20 +76,25 @@ class _PoolResolver(AbstractResolver):
     def __init__(self, pool: PoolAddresses) -> None:
         self._pool = pool
         self._resolver = aiohttp.ThreadedResolver()
+        self._vouched: set[tuple[str, int]] = set()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         found = await self._resolver.resolve(host, port, family)
-        listed = self._pool.has_name(host, port) or all(
-            self._pool.has_address(each["host"], port) for each in found
-        )
-        if not found or not listed:
-            raise EgressRefused(
-                f"{host}:{port} 不在算力池地址表内，2 级以上数据不得外发；"
-                "请安全管理员核对地址表，或改用池内模型"
-            )
+        if self._pool.has_name(host, port):
+            self._vouched.update((each["host"], port) for each in found)
+        elif not found or not all(self._pool.has_address(each["host"], port) for each in found):
+            raise _off_pool(host, port)
         return found
+
+    def make_socket(self, address: AddressInfo) -> socket.socket:
+        """Make the socket for one address, the last moment before it connects."""
+        family, kind, protocol, _, (host, port, *_) = address
+        known = self._pool.has_address(str(host), int(port))
+        if not known and (host, port) not in self._vouched:
+            raise _off_pool(str(host), int(port))
+        return socket.socket(family, kind, protocol)
 
     async def close(self) -> None:
         await self._resolver.close()
@@ -210,10 +226,11 @@ class Egress:
 
     def _session(self, on_pool: bool) -> aiohttp.ClientSession:
         if on_pool not in self._sessions:
-            resolver = _PoolResolver(self._pool) if on_pool else aiohttp.ThreadedResolver()
+            guard = _PoolResolver(self._pool) if on_pool else None
             connector = aiohttp.TCPConnector(
                 limit=self._connections,
-                resolver=resolver,
+                resolver=guard or aiohttp.ThreadedResolver(),
+                socket_factory=guard.make_socket if guard else None,
                 use_dns_cache=not on_pool,
                 # Shorter than the servers' (uvicorn: 5 s): a POST cannot be sent twice.
                 keepalive_timeout=4,

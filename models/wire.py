@@ -40,11 +40,11 @@ class ChatRequest(Frozen):
     model: str = "chat"
     temperature: float | None = None
     top_p: float | None = None
-    max_tokens: int | None = Field(None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1)
     seed: int | None = None
     stop: tuple[str, ...] = ()
     response_format: JsonFormat | None = None
-    top_logprobs: int | None = Field(None, ge=0, le=20)
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
     """None: no log-probabilities. 0: those of the chosen tokens. n: and of the n likeliest."""
     extra: Mapping[str, JsonValue] = {}
     """Further fields for the engine, for instance `chat_template_kwargs`."""
