@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from zhengwu.datasets.parse import ParsedDocument
+from zhengwu.datasets.parse.marks import ARTICLE
 from zhengwu.rag.text.numerals import to_int
 
 _D = r"[0-9０-９〇○零一二三四五六七八九十]"
@@ -137,7 +138,9 @@ def _effective(
         if re.fullmatch(rf"(?:{DATE.pattern})起?\s*{_FORCE}", line.strip()):
             said["effective_from"] = line
             return read_date(line)
-    for text in reversed(texts):
+    for line in reversed(texts):
+        opening = ARTICLE.match(line)
+        text = opening["rest"].strip() if opening else line
         stated = [m for m in EFFECTIVE.finditer(text) if read_date(m["date"])]
         stated.sort(key=lambda m: not m.group(0).lstrip().startswith("本"))
         if stated:

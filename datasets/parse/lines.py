@@ -18,6 +18,9 @@ _BEFORE_MARK = re.compile(rf"[\s\u3000]+(?={_MARK})")
 _GLUED_MARK = re.compile(
     r"(?<=[。；：！？])(?=[一二三四五六七八九十]{1,3}、|（[一二三四五六七八九十]{1,3}）)"
 )
+_HEADING_RUN_ON = re.compile(
+    r"^((?:[一二三四五六七八九十]{1,3}、|[（(][一二三四五六七八九十]{1,3}[)）])[^，。；：？！\s]{2,30})\s+(?=\S{6})"
+)
 _TITLE = re.compile(r"^(?P<title>[^。；！？]{6,90}?)[\s\u3000]+(?P<rest>\S.*)$", re.S)
 _GLUED_TITLE = re.compile(
     r"^(?P<title>[^。；！？：]{6,110}?的(?:通知|公告|通告|意见|决定|批复|函))(?=[^的和、，（])"
@@ -35,6 +38,7 @@ def paragraphs(line: str) -> list[str]:
     for pattern in (_INDENT, _AFTER_SENTENCE, _BEFORE_MARK):
         parts = [piece for part in parts for piece in pattern.split(part)]
     parts = [p for part in parts for p in (_GLUED_MARK.split(part) if len(part) > LONG else [part])]
+    parts = [piece for part in parts for piece in _HEADING_RUN_ON.split(part)]
     return [part.strip() for part in parts if part.strip()]
 
 
