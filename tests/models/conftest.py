@@ -12,15 +12,24 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[[Handler], Awaitable[str]]
 
 
+def application(handler: Handler) -> web.Application:
+    """An application that gives every request to `handler`."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await handler(request)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handle)
+    return app
+
+
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
     """Start a server in the test's own loop; gives its base URL."""
     servers: list[TestServer] = []
 
     async def start(handler: Handler) -> str:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", handler)
-        server = TestServer(app, host="127.0.0.1")
+        server = TestServer(application(handler), host="127.0.0.1")
         await server.start_server()
         servers.append(server)
         return f"http://127.0.0.1:{server.port}"
@@ -39,9 +48,7 @@ def serve_aside() -> Iterator[Callable[[Handler], str]]:
     runners: list[web.AppRunner] = []
 
     async def up(handler: Handler) -> str:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", handler)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        runner = web.AppRunner(application(handler), shutdown_timeout=0.1)
         await runner.setup()
         runners.append(runner)
         site = web.TCPSite(runner, "127.0.0.1", 0)
