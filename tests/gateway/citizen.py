@@ -59,6 +59,8 @@ class Scripted:
 
     events: Sequence[Event | Exception] = ANSWER
     pause_s: float = 0.0
+    hold: asyncio.Event | None = None
+    """Waited for before the first sentence."""
     asked: list[Question] = field(default_factory=list[Question])
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -70,6 +72,8 @@ class Scripted:
             for event in self.events:
                 if isinstance(event, Exception):
                     raise event
+                if self.hold and isinstance(event, Sentence):
+                    await self.hold.wait()
                 yield event
                 await asyncio.sleep(self.pause_s)
         finally:

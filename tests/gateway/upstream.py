@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +18,7 @@ class Wire:
 
     port: int = 0
     bodies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    headers: list[Mapping[str, str]] = field(default_factory=list[Mapping[str, str]])
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
@@ -70,7 +70,7 @@ class Wire:
     async def _remember(self, request: web.Request) -> dict[str, Any]:
         body = await request.json()
         self.bodies.append(body)
-        self.headers.append(dict(request.headers))
+        self.headers.append(request.headers)
         return body
 
 

@@ -6,11 +6,16 @@ import { useState } from "react";
 
 const MAX_CHARS = 2000;
 
-/** Sender would put a label on its frame too; the text area alone must carry it. */
+/**
+ * Sender would put a label on its frame too; the text area alone must carry it. It grows by CSS:
+ * antd's own measuring writes a style attribute, which the page's security policy forbids.
+ */
 function QuestionInput(props: GetProps<typeof Input.TextArea>): React.JSX.Element {
   return (
     <Input.TextArea
       {...props}
+      autoSize={false}
+      rows={2}
       id="question"
       aria-label="请输入您的问题"
       aria-describedby="ask-help"
@@ -42,7 +47,6 @@ export function AskBox({ running, onSend, onStop }: Props): React.JSX.Element {
         value={text}
         loading={running}
         placeholder="请输入您的问题，例如：怎样办理居住证？"
-        autoSize={{ minRows: 1, maxRows: 6 }}
         onChange={setText}
         onSubmit={send}
         suffix={(_, { components: { SendButton } }) =>
