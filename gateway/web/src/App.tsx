@@ -14,7 +14,7 @@ export function App(): React.JSX.Element {
   const [shelf, setShelf] = useState<Shelf | null>(null);
   const [region, setRegion] = useState<string | null>(null);
   const [opened, setOpened] = useState<Opened | null>(null);
-  const end = useRef<HTMLDivElement>(null);
+  const last = useRef<HTMLDivElement>(null);
   const count = talk.turns.length;
 
   useEffect(() => {
@@ -23,7 +23,8 @@ export function App(): React.JSX.Element {
   }, []);
 
   useEffect(() => {
-    if (count > 0) end.current?.scrollIntoView({ block: "end" });
+    // A new question goes to the top, so that its answer has the page below it to grow into.
+    if (count > 0) last.current?.scrollIntoView({ block: "start" });
   }, [count]);
 
   const send = (question: string): void => {
@@ -32,7 +33,7 @@ export function App(): React.JSX.Element {
   };
 
   return (
-    <div className="page">
+    <div className={opened ? "page beside" : "page"}>
       <a className="skip" href="#question">
         跳到提问框
       </a>
@@ -45,9 +46,10 @@ export function App(): React.JSX.Element {
       <main className="talk" aria-label="问答记录">
         {count === 0 && <Welcome onPick={send} />}
         {talk.turns.map((turn) => (
-          <TurnView key={turn.key} turn={turn} onOpen={setOpened} onRetry={talk.retry} />
+          <div key={turn.key} ref={turn === talk.turns.at(-1) ? last : null} className="turn-place">
+            <TurnView turn={turn} onOpen={setOpened} onRetry={talk.retry} />
+          </div>
         ))}
-        <div ref={end} />
       </main>
       <AskBox running={talk.running} onSend={send} onStop={talk.stop} />
       <ClauseDrawer

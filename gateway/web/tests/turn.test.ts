@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Done, QaEvent, Sentence } from "../src/qa/events";
 import { NOTICES } from "../src/qa/status";
 import { type Action, isRunning, reduceTurns, type Turn } from "../src/qa/turn";
-import { pathOf, statusColour } from "../src/parts/SourceCards";
+import { pathOf, validityOf } from "../src/parts/SourceCards";
 
 const ASK: Action = { type: "ask", key: 1, question: "怎样办理居住证？", region: null };
 const START: QaEvent = { event: "start", answer_id: "a", conversation: "c", ai_label: "AI 生成" };
@@ -99,11 +99,11 @@ describe("what is shown", () => {
   });
 
   it("warns of what is not in force", () => {
-    expect(["现行有效", "尚未施行", "已废止", "失效"].map(statusColour)).toEqual([
-      "green",
-      "orange",
-      "red",
-      "red",
+    expect(["现行有效", "尚未施行", "已废止", "失效"].map(validityOf)).toEqual([
+      "holds",
+      "not-yet",
+      "ended",
+      "ended",
     ]);
   });
 });

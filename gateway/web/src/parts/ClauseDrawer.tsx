@@ -1,9 +1,9 @@
 // The cited clause as it is stored, the quotation marked, with its neighbours and its document.
-import { Alert, Button, Drawer, Skeleton, Tag } from "antd";
+import { Alert, Button, Drawer, Skeleton } from "antd";
 import { useEffect, useState } from "react";
 
 import { type Clause, type ClauseText, fetchClause, Refusal } from "../api";
-import { statusColour } from "./SourceCards";
+import { Validity } from "./SourceCards";
 
 /** What a citizen clicked on. */
 export interface Opened {
@@ -96,7 +96,7 @@ function facts(clause: Clause): [string, React.ReactNode][] {
     ["发文机关", clause.organ],
     ["文号", clause.document_number],
     ["适用地区", clause.region?.split("/").join(" ") ?? null],
-    ["效力状态", <Tag color={statusColour(clause.status)}>{clause.status}</Tag>],
+    ["效力状态", <Validity status={clause.status} />],
     ["发布日期", clause.issued],
     ["施行日期", clause.effective_from],
     ["失效日期", clause.effective_to],

@@ -85,7 +85,7 @@ function Result({ turn, retry }: { turn: Turn; retry: React.ReactNode }): React.
 function NextSteps({ steps }: { steps: NextStep[] }): React.JSX.Element {
   return (
     <section className="next" aria-label="您可以这样做">
-      <h3>您可以这样做</h3>
+      <h2>您可以这样做</h2>
       <ul>
         {steps.map((step) => (
           <li key={`${step.kind}-${step.label}-${step.value}`}>

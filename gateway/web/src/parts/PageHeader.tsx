@@ -44,5 +44,5 @@ export function PageHeader({ shelf, region, onRegion, onClear }: Props): React.J
 
 function regionOptions(shelf: Shelf): { value: string; label: string }[] {
   const names = new Set([shelf.default_region, ...shelf.regions]);
-  return [...names].map((name) => ({ value: name, label: name.split("/").at(-1) ?? name }));
+  return [...names].map((name) => ({ value: name, label: name.split("/").join(" ") }));
 }

@@ -1,6 +1,4 @@
 // The clauses an answer leans on, shown before the first sentence.
-import { Tag } from "antd";
-
 import type { Source } from "../qa/events";
 import type { Opened } from "./ClauseDrawer";
 
@@ -12,7 +10,7 @@ interface Props {
 export function SourceCards({ sources, onOpen }: Props): React.JSX.Element {
   return (
     <section className="sources" aria-label="依据原文">
-      <h3>依据原文（{sources.length}）</h3>
+      <h2>依据原文（{sources.length}）</h2>
       <ol>
         {sources.map((source) => (
           <li key={source.ref}>
@@ -34,7 +32,7 @@ export function SourceCards({ sources, onOpen }: Props): React.JSX.Element {
               <span className="source-body">
                 <span className="source-path">{pathOf(source)}</span>
                 <span className="source-facts">
-                  <Tag color={statusColour(source.status)}>{source.status}</Tag>
+                  <Validity status={source.status} />
                   {source.region && <span>{source.region.split("/").join(" ")}</span>}
                   {source.document_number && <span>{source.document_number}</span>}
                 </span>
@@ -53,7 +51,12 @@ export function pathOf(source: { title: string; path: string }): string {
   return source.path.startsWith(source.title) ? source.path : `${source.title} › ${source.path}`;
 }
 
-export function statusColour(status: string): string {
-  if (/失效|废止|已修改|过期/.test(status)) return "red";
-  return /未|尚/.test(status) ? "orange" : "green";
+/** Whether a document holds, in words and in a colour that words do not need. */
+export function Validity({ status }: { status: string }): React.JSX.Element {
+  return <span className={`validity ${validityOf(status)}`}>{status}</span>;
+}
+
+export function validityOf(status: string): "holds" | "not-yet" | "ended" {
+  if (/失效|废止|已修改|过期/.test(status)) return "ended";
+  return /未|尚/.test(status) ? "not-yet" : "holds";
 }
