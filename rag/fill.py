@@ -13,9 +13,9 @@ from sqlalchemy import distinct, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from zhengwu.db.engine import reader
-from zhengwu.db.tables import Chunk, Generation
+from zhengwu.db.tables import Chunk, Document, Generation
 from zhengwu.rag import store
-from zhengwu.rag.index.generation import newest, write_lock
+from zhengwu.rag.index.generation import newest, prune, write_lock
 from zhengwu.rag.index.vectors import Vectors, merge_segments, write_segment
 from zhengwu.rag.knowledge import Embedder
 
@@ -70,7 +70,11 @@ class Filler:
         name = await asyncio.to_thread(write_segment, folder, chunks, vectors)
         async with reader(self._engine).connect() as connection:
             before = await newest(connection, kb)
-            live = await connection.execute(select(Chunk.id).where(Chunk.kb == kb))
+            live = await connection.execute(
+                select(Chunk.id)
+                .join(Document, Chunk.document == Document.id)
+                .where(Chunk.kb == kb, Document.state == store.LIVE)
+            )
             known = frozenset(row.id for row in live)
         segments = [*(before.segments if before else ()), name]
         if len(segments) > MAX_SEGMENTS:
@@ -78,6 +82,9 @@ class Filler:
         async with self._engine.begin() as connection:
             await store.set_embedded(connection, chunks)
             await store.publish(connection, kb, before.opstamp if before else 0, segments)
+            unnamed = await prune(connection, kb, folder)
+        for path in unnamed:
+            path.unlink(missing_ok=True)
 
 
 def passage(path: str, text: str) -> str:

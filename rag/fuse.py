@@ -54,7 +54,8 @@ def _score(
 ) -> Scores:
     vector = 0.0
     if cosine is not None and high > low:
-        vector = VECTOR_WEIGHT * best * (cosine - low) / (high - low)
+        # A lone outlier far below the median must not outweigh full text.
+        vector = VECTOR_WEIGHT * best * max(-1.0, (cosine - low) / (high - low))
     region = -WRONG_REGION * best if wrong else 0.0
     total = hit.score(DOCUMENT_WEIGHT) + vector + region
     return Scores(hit.chunk_score, hit.document_score, cosine, vector, region, total)

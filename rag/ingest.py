@@ -6,6 +6,8 @@ half done. One broken file never stops a batch. Vectors fill in later (`fill.py`
 """
 
 import asyncio
+import logging
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,16 +15,21 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from zhengwu.datasets.parse import FORMATS, Limits, ParsedDocument, parse
+from zhengwu.db.engine import reader
 from zhengwu.errors import ZhengwuError
 from zhengwu.rag import store
 from zhengwu.rag.chunk import ChunkDraft, chunk
 from zhengwu.rag.clause import Clause, build_clauses
 from zhengwu.rag.describe import describe
-from zhengwu.rag.index.fulltext import TextWriter
+from zhengwu.rag.errors import BadName
+from zhengwu.rag.index.fulltext import TextReader, TextWriter
 from zhengwu.rag.index.generation import newest, write_lock
 from zhengwu.rag.validity import supersede
 
+log = logging.getLogger(__name__)
+
 BATCH = 64
+NAME = re.compile(r"[\w-]{1,64}")
 Progress = Callable[[int, int, str], None]
 """Documents done, documents in all, the name of the last."""
 
@@ -61,17 +68,21 @@ class Ingestor:
         """Ingest files, and folders with all that is in them.
 
         Raises:
+            BadName: no knowledge base can have that name.
             WriterBusy: another process is writing.
         """
+        if not NAME.fullmatch(kb):
+            raise BadName(f"知识库名“{kb}”无效：只能用字母、数字、汉字、“_”和“-”，不超过 64 字")
         report = IngestReport()
         files = list(find_files(paths))
-        lock = write_lock(self._folder, wait_s)
+        lock = await asyncio.to_thread(write_lock, self._folder, wait_s)
         try:
             await self._recover(kb)
             done = 0
+            seen: set[str] = set()
             for start in range(0, len(files), BATCH):
                 names = files[start : start + BATCH]
-                prepared = [p async for p in self._prepare(kb, names, report)]
+                prepared = [p async for p in self._prepare(kb, names, seen, report)]
                 if prepared:
                     await self._write(kb, prepared, report)
                 done += len(names)
@@ -82,25 +93,30 @@ class Ingestor:
         return report
 
     async def _prepare(
-        self, kb: str, names: Sequence[tuple[Path, str]], report: IngestReport
+        self, kb: str, names: Sequence[tuple[Path, str]], seen: set[str], report: IngestReport
     ) -> AsyncIterator[Prepared]:
         async with self._engine.connect() as connection:
             digests = await store.current_digests(connection, kb)
-        seen: set[str] = set()
         for path, name in names:
             try:
                 prepared = await asyncio.to_thread(prepare, path, name, self._limits)
             except ZhengwuError as error:
                 report.failed[str(path)] = str(error)
                 continue
+            except Exception as error:
+                log.exception("cannot read %s", path)
+                reason = f"读取时发生内部错误 {type(error).__name__}，详见日志；请联系运维"
+                report.failed[str(path)] = reason
+                continue
             doc_id = prepared.draft.doc_id
             if doc_id in seen:
                 report.failed[str(path)] = f"同一批里已有编号为“{doc_id}”的文件，请改名后重新导入"
-            elif digests.get(doc_id) == prepared.draft.digest:
+                continue
+            seen.add(doc_id)
+            if digests.get(doc_id) == prepared.draft.digest:
                 report.unchanged.append(doc_id)
             else:
                 (report.replaced if doc_id in digests else report.added).append(doc_id)
-                seen.add(doc_id)
                 yield prepared
 
     async def _write(self, kb: str, batch: Sequence[Prepared], report: IngestReport) -> None:
@@ -114,12 +130,14 @@ class Ingestor:
                 report.chunks += len(chunks)
             documents = [document for document, _, _ in fresh]
             old = await store.replaced_by(connection, kb, documents)
-        opstamp = await asyncio.to_thread(self._index, kb, fresh, old)
+        opstamp = await asyncio.to_thread(self._index, kb, fresh, ())
         async with self._engine.begin() as connection:
             await store.set_state(connection, old, store.HISTORY)
             await store.set_state(connection, documents, store.LIVE)
             before = await newest(connection, kb)
             await store.publish(connection, kb, opstamp, before.segments if before else ())
+        if old:  # only now: until the new versions are published the old ones are searched
+            await asyncio.to_thread(self._index, kb, (), old)
 
     def _index(
         self, kb: str, fresh: Sequence[tuple[int, str, list[store.StoredChunk]]], old: Sequence[int]
@@ -134,13 +152,30 @@ class Ingestor:
             writer.close()
 
     async def _recover(self, kb: str) -> None:
-        """Undo what a killed writer left pending; its files are simply ingested again."""
+        """Make the index hold exactly the live documents again, whatever a killed writer left.
+
+        What is pending is undone: its files are simply ingested again.
+        """
+        async with reader(self._engine).connect() as connection:
+            pending = await store.unfinished(connection, kb)
+            live = await store.live_documents(connection, kb)
+            published = await newest(connection, kb)
+            indexed = await asyncio.to_thread(_indexed, self._folder / kb)
+            lost = await store.chunks_of(connection, sorted(live - indexed))
+        extra = sorted({*pending, *(indexed - live)})
+        if lost or extra:
+            opstamp = await asyncio.to_thread(self._index, kb, lost, extra)
+        else:
+            opstamp = published.opstamp if published else 0
+        segments = published.segments if published else ()
+        vectors = self._folder / kb / "vectors"
+        broken = not all((vectors / name).is_file() for name in segments)
         async with self._engine.begin() as connection:
-            left = await store.unfinished(connection, kb)
-        if left:
-            await asyncio.to_thread(self._index, kb, (), left)
-            async with self._engine.begin() as connection:
-                await store.forget(connection, left)
+            await store.forget(connection, pending)
+            if broken:
+                await store.forget_vectors(connection, kb)
+            if published and (lost or broken):
+                await store.publish(connection, kb, opstamp, () if broken else segments)
 
     async def _settle(self, kb: str) -> None:
         """Let newer versions of a title supersede older ones, and publish that."""
@@ -173,4 +208,9 @@ def prepare(path: Path, name: str, limits: Limits) -> Prepared:
     parsed: ParsedDocument = parse(path, limits)
     clauses = build_clauses(parsed)
     draft = describe(parsed, clauses, name)
+    store.check(draft, clauses)
     return Prepared(draft, clauses, tuple(chunk(clauses, draft.title)))
+
+
+def _indexed(folder: Path) -> set[int]:
+    return TextReader(folder).documents()

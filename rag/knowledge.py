@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from zhengwu.db.engine import reader
@@ -21,7 +21,6 @@ from zhengwu.rag.fuse import Scores
 from zhengwu.rag.index.fulltext import TextReader
 from zhengwu.rag.index.generation import Published, newest
 from zhengwu.rag.index.vectors import VectorReader, Vectors
-from zhengwu.rag.regions import gazetteer
 from zhengwu.rag.snapshot import DocumentInfo, Ranked, Request, Snapshot
 from zhengwu.rag.store import HISTORY, LIVE
 from zhengwu.rag.validity import Span, status_on
@@ -110,7 +109,8 @@ class Knowledge:
                 select(Generation.__table__).where(Generation.id.in_(last)).order_by(Generation.kb)
             )
             return [
-                KnowledgeBase(row.kb, counts.get(row.kb, 0), row.chunks, row.embedded) for row in rows
+                KnowledgeBase(row.kb, counts.get(row.kb, 0), row.chunks, row.embedded)
+                for row in rows
             ]
 
     async def regions(self, kb: str) -> list[str]:
@@ -198,7 +198,7 @@ async def _read_hits(connection: AsyncConnection, ranked: Sequence[Ranked]) -> l
     ]
 
 
-def _newest_version(kb: str, doc_id: str):  # noqa: ANN202
+def _newest_version(kb: str, doc_id: str) -> Select[Any]:
     return (
         select(Document.__table__)
         .where(Document.kb == kb, Document.doc_id == doc_id, Document.state.in_((LIVE, HISTORY)))
@@ -207,7 +207,7 @@ def _newest_version(kb: str, doc_id: str):  # noqa: ANN202
     )
 
 
-def _info(row: Document) -> DocumentInfo:
+def _info(row: Row[Any]) -> DocumentInfo:
     span = Span(row.id, row.title, row.effective_from, row.effective_to, row.status)
     named = tuple(row.meta.get("named_regions", ()))
     return DocumentInfo(
@@ -225,8 +225,8 @@ def _info(row: Document) -> DocumentInfo:
     )
 
 
-def _open_clause(info: DocumentInfo, rows: Sequence[ClauseRow], clause_id: str) -> OpenClause:
-    by_id: Mapping[str, ClauseRow] = {row.clause_id: row for row in rows}
+def _open_clause(info: DocumentInfo, rows: Sequence[Row[Any]], clause_id: str) -> OpenClause:
+    by_id: Mapping[str, Row[Any]] = {row.clause_id: row for row in rows}
     if clause_id not in by_id:
         raise UnknownClause(f"文件“{info.title}”里没有条款“{clause_id}”；请检查编号")
     wanted = by_id[clause_id]
@@ -251,7 +251,7 @@ def _open_clause(info: DocumentInfo, rows: Sequence[ClauseRow], clause_id: str) 
     )
 
 
-def _ancestors(by_id: Mapping[str, ClauseRow], row: ClauseRow) -> list[str]:
+def _ancestors(by_id: Mapping[str, Row[Any]], row: Row[Any]) -> list[str]:
     labels: list[str] = []
     parent = row.parent
     while parent and parent in by_id:
@@ -260,5 +260,5 @@ def _ancestors(by_id: Mapping[str, ClauseRow], row: ClauseRow) -> list[str]:
     return labels
 
 
-def _clause_text(row: ClauseRow) -> ClauseText:
+def _clause_text(row: Row[Any]) -> ClauseText:
     return ClauseText(row.clause_id, row.label, row.text)

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from zhengwu.db.tables import Chunk, ClauseRow, Document, Generation
 from zhengwu.rag.chunk import ChunkDraft
 from zhengwu.rag.clause import Clause
+from zhengwu.rag.errors import BadDocument
 from zhengwu.rag.validity import Span
 
 PENDING, LIVE, HISTORY = "pending", "live", "history"
@@ -99,6 +100,28 @@ async def replaced_by(connection: AsyncConnection, kb: str, documents: Iterable[
     return [row.id for row in rows]
 
 
+async def live_documents(connection: AsyncConnection, kb: str) -> set[int]:
+    """The row id of every live version."""
+    rows = await connection.execute(
+        select(Document.id).where(Document.kb == kb, Document.state == LIVE)
+    )
+    return {row.id for row in rows}
+
+
+async def chunks_of(
+    connection: AsyncConnection, documents: Sequence[int]
+) -> list[tuple[int, str, list[StoredChunk]]]:
+    """Stored versions as they go into the index: row id, title, chunks."""
+    found: list[tuple[int, str, list[StoredChunk]]] = []
+    for document in documents:
+        title = select(Document.title).where(Document.id == document)
+        query = select(Chunk.id, Chunk.document, Chunk.path, Chunk.text)
+        rows = await connection.execute(query.where(Chunk.document == document).order_by(Chunk.id))
+        name = (await connection.execute(title)).scalar_one()
+        found.append((document, name, [StoredChunk(*row) for row in rows]))
+    return found
+
+
 async def unfinished(connection: AsyncConnection, kb: str) -> list[int]:
     """Versions that a killed writer left pending."""
     rows = await connection.execute(
@@ -128,6 +151,7 @@ async def live_spans(connection: AsyncConnection, kb: str) -> list[Span]:
             Document.effective_from,
             Document.effective_to,
             Document.status,
+            Document.region,
         ).where(Document.kb == kb, Document.state == LIVE)
     )
     return [Span(*row) for row in rows]
@@ -172,6 +196,28 @@ async def without_vectors(connection: AsyncConnection, kb: str, limit: int) -> l
 async def set_embedded(connection: AsyncConnection, chunks: Sequence[int]) -> None:
     """Note that the chunks have vectors now."""
     await connection.execute(update(Chunk).where(Chunk.id.in_(chunks)).values(embedded=True))
+
+
+async def forget_vectors(connection: AsyncConnection, kb: str) -> None:
+    """Note that no chunk of `kb` has a vector any more."""
+    await connection.execute(update(Chunk).where(Chunk.kb == kb).values(embedded=False))
+
+
+def check(draft: DocumentDraft, clauses: Sequence[Clause]) -> None:
+    """Whether everything fits its column: PostgreSQL refuses what SQLite would take.
+
+    Raises:
+        BadDocument: a value is too long; the message names it.
+    """
+    for name, value in vars(draft).items():
+        limit = getattr(Document.__table__.c[name].type, "length", None)
+        if limit is not None and value is not None and len(value) > limit:
+            raise BadDocument(
+                f"“{name}”长 {len(value)} 字，超过上限 {limit} 字（{value[:20]}…）；请改短后再导入"
+            )
+    longest = max((clause.id for clause in clauses), key=len, default="")
+    if len(longest) > 120:
+        raise BadDocument(f"条款层级过深（{longest[:40]}…）；请减少标题层级后重新导入")
 
 
 def _clause_row(document: int, clause: Clause) -> dict[str, Any]:

@@ -22,6 +22,8 @@ class Span:
     effective_from: date | None
     effective_to: date | None
     status: str
+    region: str | None = None
+    """Where it holds: a neighbour's document of the same title is not a newer version."""
 
 
 def status_on(span: Span, day: date) -> str:
@@ -30,8 +32,8 @@ def status_on(span: Span, day: date) -> str:
         return NOT_YET
     if span.effective_to and day > span.effective_to:
         return REVISED if span.status == REVISED else REPEALED
-    if span.status == REPEALED and span.effective_to is None:
-        return REPEALED
+    if span.status in (REVISED, REPEALED) and span.effective_to is None:
+        return span.status
     if span.effective_to and span.effective_to - day <= SOON and span.status != REVISED:
         return ENDING
     return IN_FORCE
@@ -43,11 +45,11 @@ def holds(span: Span, day: date) -> bool:
 
 
 def supersede(spans: Iterable[Span]) -> list[Span]:
-    """The spans that change because a newer version of the same title is there."""
-    by_title: dict[str, list[Span]] = {}
+    """The spans that change because a newer version of the same title and region is there."""
+    by_title: dict[tuple[str, str | None], list[Span]] = {}
     for span in spans:
         if span.effective_from:
-            by_title.setdefault(span.title, []).append(span)
+            by_title.setdefault((span.title, span.region), []).append(span)
     changed: list[Span] = []
     for versions in by_title.values():
         changed += _older(sorted(versions, key=lambda v: v.effective_from or date.min))
@@ -56,11 +58,15 @@ def supersede(spans: Iterable[Span]) -> list[Span]:
 
 def _older(versions: Sequence[Span]) -> list[Span]:
     changed: list[Span] = []
-    for older, newer in zip(versions, versions[1:], strict=False):
-        start = newer.effective_from
-        if start is None or start == older.effective_from:
+    next_start: date | None = None  # of the nearest version that starts later
+    for span, later in zip(reversed(versions), [None, *reversed(versions)], strict=False):
+        if later and later.effective_from != span.effective_from:
+            next_start = later.effective_from
+        if next_start is None:
             continue
-        last_day = start - timedelta(days=1)
-        if older.effective_to != last_day or older.status != REVISED:
-            changed.append(replace(older, effective_to=last_day, status=REVISED))
+        last_day = next_start - timedelta(days=1)
+        if span.effective_to and span.effective_to < last_day:
+            continue  # its own term ended before the newer version began
+        if span.effective_to != last_day or span.status != REVISED:
+            changed.append(replace(span, effective_to=last_day, status=REVISED))
     return changed

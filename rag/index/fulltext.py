@@ -108,6 +108,12 @@ class TextReader:
         hits = _hits(self._chunks, wanted, max(1, len(chunks)))
         return {chunk: document for chunk, document, _ in hits}
 
+    def documents(self) -> set[int]:
+        """Every document in this state of the index."""
+        everything = tantivy.Query.all_query()
+        count = max(1, self._documents.num_docs)
+        return {document for _, document, _ in _hits(self._documents, everything, count)}
+
     def document_frequency(self, term: str) -> float:
         """The share of documents that have `term`."""
         return self._documents.doc_freq("terms", term) / max(1, self._documents.num_docs)

@@ -14,6 +14,8 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from zhengwu.rag.errors import BrokenIndex
+
 Vectors = npt.NDArray[np.float32]
 
 
@@ -41,6 +43,11 @@ def write_segment(folder: Path, chunks: Sequence[int], vectors: Vectors) -> str:
     with partial.open("rb") as file:
         os.fsync(file.fileno())
     partial.rename(folder / name)
+    directory = os.open(folder, os.O_RDONLY)  # so that the name, too, survives a power cut
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
     return name
 
 
@@ -58,6 +65,7 @@ class VectorReader:
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
         self._segments = [_read(folder, name) for name in names]
+        self._ids = [_ids(segment) for segment in self._segments]
 
     def __len__(self) -> int:
         """How many vectors there are."""
@@ -78,8 +86,7 @@ class VectorReader:
     def cosines(self, query: Vectors, chunks: Sequence[int]) -> dict[int, float]:
         """The cosine of `query` to each of `chunks` that has a vector."""
         found: dict[int, float] = {}
-        for segment in self._segments:
-            known = _ids(segment)
+        for segment, known in zip(self._segments, self._ids, strict=True):
             for chunk in set(chunks).intersection(known):
                 vector = segment.reconstruct(int(chunk))
                 found[chunk] = float(vector @ query)
@@ -87,7 +94,14 @@ class VectorReader:
 
 
 def _read(folder: Path, name: str) -> faiss.IndexIDMap2:
-    return faiss.read_index(str(folder / name), faiss.IO_FLAG_MMAP)
+    try:
+        index = faiss.read_index(str(folder / name), faiss.IO_FLAG_MMAP)
+    except RuntimeError as error:
+        raise BrokenIndex(
+            f"向量文件“{name}”缺失或损坏；请对该知识库重新执行 zhengwu kb ingest，索引会自动修复"
+        ) from error
+    assert isinstance(index, faiss.IndexIDMap2), "write_segment writes no other kind"
+    return index
 
 
 def _ids(segment: faiss.IndexIDMap2) -> set[int]:

@@ -4,12 +4,13 @@ Weights, webhooks, site maps, sign-in and notices go through here with a purpose
 Knows which purposes may leave and under which limits; knows nothing of what is fetched.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
 import aiohttp
+from yarl import URL
 
 from zhengwu.errors import OutboundError
 
@@ -47,6 +48,7 @@ class Outbound:
                 f"（最高 {PURPOSES[purpose].highest_grade} 级）"
             )
         self.purpose = purpose
+        self._local = purpose == "self"
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=timeout_s, sock_read=timeout_s
         )
@@ -54,29 +56,40 @@ class Outbound:
 
     async def __aenter__(self) -> Self:
         """Open the session."""
-        self._session = aiohttp.ClientSession(timeout=self._timeout, trust_env=True)
+        # A proxy named in the environment would carry `self` off the machine.
+        self._session = aiohttp.ClientSession(timeout=self._timeout, trust_env=not self._local)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Close every connection."""
         if self._session:
             await self._session.close()
+            self._session = None
 
     @asynccontextmanager
     async def get(
         self, url: str, headers: Mapping[str, str] | None = None
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """GET `url`; the answer's body is read by the caller.
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
+        """GET `url`; the answer's body is read by the caller. `self` follows no redirect.
 
         Raises:
             OutboundError: no answer came, or `self` would leave the machine.
         """
         if self._session is None:
             raise OutboundError("外联客户端尚未打开，请用 async with Outbound(...)")
-        if self.purpose == "self" and aiohttp.client.URL(url).host not in LOOPBACK:
+        if self._local and _host(url) not in LOOPBACK:
             raise OutboundError(f"用途“self”只能访问本机，不能访问 {url}")
         try:
-            async with self._session.get(url, headers=headers) as response:
+            async with self._session.get(
+                url, headers=headers, allow_redirects=not self._local
+            ) as response:
                 yield response
         except (aiohttp.ClientError, TimeoutError) as error:
             raise OutboundError(f"访问 {url} 失败：{error or type(error).__name__}") from error
+
+
+def _host(url: str) -> str | None:
+    try:
+        return URL(url).host
+    except ValueError as error:
+        raise OutboundError(f"地址“{url}”无效，请检查后重试：{error}") from error

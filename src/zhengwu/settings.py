@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     @field_validator("weight_sources", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(value.split(",")) if isinstance(value, str) else value
+        return tuple(v.strip() for v in value.split(",")) if isinstance(value, str) else value
 
     @field_validator("home", "weights", "weight_folder")
     @classmethod
@@ -100,7 +100,5 @@ def read_settings(**given: object) -> Settings:
     try:
         return Settings(**given)  # pyright: ignore[reportArgumentType]
     except ValidationError as error:
-        lines = [
-            f"  ZHENGWU_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
-        ]
+        lines = [f"  ZHENGWU_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
         raise SettingsError("设置有误，请改正后重新启动：\n" + "\n".join(lines)) from error

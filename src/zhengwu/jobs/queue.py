@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import ColumnElement, Select, Update, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from zhengwu.db.engine import reader
 from zhengwu.db.tables import Job, now
 
 LEASE = timedelta(seconds=60)
@@ -40,24 +41,19 @@ class JobQueue:
             added = await connection.execute(
                 Job.__table__.insert().values(kind=kind, payload=payload)  # pyright: ignore[reportAttributeAccessIssue]
             )
-            return int(added.inserted_primary_key[0])
+            key = added.inserted_primary_key
+            assert key is not None, "an insert of one row has a key"
+            return int(key[0])
 
     async def lease(self) -> Leased | None:
         """Take the oldest job that is due, or whose lease lapsed; None where there is none."""
-        moment = now()
-        due = or_(
-            and_(Job.status == "queued", Job.due <= moment),
-            and_(Job.status == "running", Job.lease_until < moment),
-        )
         async with self._engine.begin() as connection:
-            pick = select(Job.id, Job.kind, Job.payload, Job.attempts).where(due)
-            pick = pick.order_by(Job.id).limit(1).with_for_update(skip_locked=True)
-            row = (await connection.execute(pick)).first()
-            if row is None:
-                return None
-            if row.attempts >= MAX_ATTEMPTS:
+            while (row := (await connection.execute(_oldest_due(now()))).first()) is not None:
+                if row.attempts < MAX_ATTEMPTS:
+                    break
                 reason = f"处理进程已中断 {row.attempts} 次，不再自动重试；请检查原文件后重新提交"
-                await connection.execute(_finish(row.id, "failed", error=reason))
+                await connection.execute(_finish(Job.id == row.id, "failed", error=reason))
+            else:
                 return None
             await connection.execute(
                 update(Job)
@@ -66,7 +62,7 @@ class JobQueue:
                     status="running",
                     attempts=row.attempts + 1,
                     worker=self._worker,
-                    lease_until=moment + LEASE,
+                    lease_until=now() + LEASE,
                 )
             )
             return Leased(row.id, row.kind, row.payload, row.attempts + 1)
@@ -74,37 +70,48 @@ class JobQueue:
     async def renew(self, job: Leased, progress: float) -> None:
         """Say that the job is still worked on, and how far it is (0 to 1)."""
         await self._run(
-            update(Job)
-            .where(Job.id == job.id, Job.worker == self._worker)
-            .values(lease_until=now() + LEASE, progress=progress)
+            update(Job).where(_held(job)).values(lease_until=now() + LEASE, progress=progress)
         )
 
     async def done(self, job: Leased, result: dict[str, Any]) -> None:
-        """Close the job with its result."""
-        await self._run(_finish(job.id, "done", result=result))
+        """Close the job with its result; nothing happens when another worker took it up."""
+        await self._run(_finish(_held(job), "done", result=result))
 
     async def failed(self, job: Leased, error: str) -> None:
-        """Close the job with the reason of its failure."""
-        await self._run(_finish(job.id, "failed", error=error))
+        """Close the job with the reason of its failure, unless another worker took it up."""
+        await self._run(_finish(_held(job), "failed", error=error))
 
     async def counts(self) -> dict[str, int]:
         """How many jobs there are by status."""
-        async with self._engine.connect() as connection:
-            rows = await connection.execute(select(Job.status))
-            found = [str(row.status) for row in rows]
-        return {status: found.count(status) for status in sorted(set(found))}
+        query = select(Job.status, func.count()).group_by(Job.status).order_by(Job.status)
+        async with reader(self._engine).connect() as connection:
+            return {status: count for status, count in await connection.execute(query)}
 
     async def _run(self, statement: Any) -> None:
         async with self._engine.begin() as connection:
             await connection.execute(statement)
 
 
-def _finish(
-    job: int, status: str, result: dict[str, Any] | None = None, error: str | None = None
-) -> Any:
-    finished: datetime = now()
-    return (
-        update(Job)
-        .where(Job.id == job)
-        .values(status=status, result=result, error=error, finished=finished, lease_until=None)
+def _oldest_due(moment: datetime) -> Select[int, str, dict[str, Any], int]:
+    due = or_(
+        and_(Job.status == "queued", Job.due <= moment),
+        and_(Job.status == "running", Job.lease_until < moment),
     )
+    pick = select(Job.id, Job.kind, Job.payload, Job.attempts).where(due)
+    return pick.order_by(Job.id).limit(1).with_for_update(skip_locked=True)
+
+
+def _held(job: Leased) -> ColumnElement[bool]:
+    """The job while this very lease of it is the newest: `attempts` tells leases apart."""
+    return and_(Job.id == job.id, Job.status == "running", Job.attempts == job.attempts)
+
+
+def _finish(
+    which: ColumnElement[bool],
+    status: str,
+    result: dict[str, Any] | None = None,
+    error: str | None = None,
+) -> Update:
+    finished: datetime = now()
+    values = {"status": status, "result": result, "error": error, "finished": finished}
+    return update(Job).where(which).values(**values, lease_until=None)

@@ -1,6 +1,7 @@
 """The loop of `zhengwu worker`: take a job, run its handler, renew the lease meanwhile.
 
-Between jobs it runs one step of background work (filling vectors). Knows no kind of job.
+Beside the jobs it runs background work (filling vectors) step by step, so that a new document
+never waits for vectors of old ones. Knows no kind of job.
 """
 
 import asyncio
@@ -9,10 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from zhengwu.errors import ZhengwuError
 from zhengwu.jobs.queue import JobQueue, Leased
 
 log = logging.getLogger(__name__)
+
+RENEW_S = 5.0
 
 Report = Callable[[float], None]
 Handler = Callable[[dict[str, Any], Report], Awaitable[dict[str, Any]]]
@@ -42,13 +47,16 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `stop`."""
-        while not self._stop.is_set():
-            job = await self._queue.lease()
-            if job:
-                await self.work(job)
-            elif not await self._background():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), self._idle_s)
+        beside = asyncio.create_task(self._beside())
+        try:
+            while not self._stop.is_set():
+                job = await self._queue.lease()
+                if job:
+                    await self.work(job)
+                else:
+                    await self._idle()
+        finally:
+            await _end(beside)
 
     async def work(self, job: Leased) -> None:
         """Run one job and record how it ended."""
@@ -69,9 +77,35 @@ class Worker:
         else:
             await self._queue.done(job, result)
         finally:
-            renewing.cancel()
+            await _end(renewing)
+
+    async def _beside(self) -> None:
+        """Background work for as long as the worker runs; a failed step is tried again."""
+        while not self._stop.is_set():
+            try:
+                busy = await self._background()
+            except ZhengwuError as error:
+                log.warning("background work failed: %s", error)
+                busy = False
+            except Exception:
+                log.exception("background work failed")
+                busy = False
+            if not busy:
+                await self._idle()
+
+    async def _idle(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), self._idle_s)
 
     async def _renew(self, job: Leased, progress: list[float]) -> None:
         while True:
-            await asyncio.sleep(5)
-            await self._queue.renew(job, progress[0])
+            await asyncio.sleep(RENEW_S)
+            try:
+                await self._queue.renew(job, progress[0])
+            except SQLAlchemyError as error:
+                log.warning("lease of job %s not renewed: %s", job.id, error)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

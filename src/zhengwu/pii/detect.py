@@ -13,8 +13,9 @@ WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 CHECK = "10X98765432"
 MASK = "*"
 
-# Digits may be written full width, or with spaces and dashes between groups.
-_SEPARATED = str.maketrans("０１２３４５６７８９Ｘｘ", "0123456789XX")
+# Digits and letters may be written full width, and with spaces and dashes between groups; one
+# character stands for one, so places in the plain text are places in the text.
+_PLAIN = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0x2014: 0x2D}
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,44 @@ def luhn_valid(number: str) -> bool:
     return total % 10 == 0
 
 
+# A figure is not a telephone number: 13000000000元, 0.13800138000.
+_NO_FIGURE = r"(?<!\d)(?<!\d\.)(?<![¥￥])"
+_NO_UNIT = r"(?!\d|\.\d|\s?(?:[元亿%‰]|万[元亿吨]))"
+_DATE = r"(?:19|20)\d\d[01]\d"
+_CARD = r"(?:[3-6]\d|95)"
+
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("identity_card", re.compile(r"(?<!\d)[1-9](?:[ \-]?\d){16}[ \-]?[\dXx](?!\d)")),
-    ("bank_card", re.compile(r"(?<!\d)[3-6](?:[ \-]?\d){14,18}(?!\d)")),
-    ("mobile", re.compile(r"(?<!\d)(?:\+?86[ \-]?)?1[3-9]\d(?:[ \-]?\d){8}(?!\d)")),
-    ("landline", re.compile(r"(?<!\d)0\d{2,3}[ \-]\d{7,8}(?!\d)")),
-    ("email", re.compile(r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+", re.ASCII)),
+    ("bank_card", re.compile(rf"(?<!\d){_CARD}\d{{13,17}}(?!\d)")),
+    (
+        "bank_card",
+        re.compile(rf"(?<!\d){_CARD}\d\d(?P<gap>[ \-])\d{{4}}(?:(?P=gap)\d{{4}}){{2,3}}(?!\d)"),
+    ),
+    (
+        "bank_card",
+        re.compile(rf"(?<!\d){_CARD}\d\d(?P<gap>[ \-])(?:\d{{4}}(?P=gap)){{3}}\d{{1,3}}(?!\d)"),
+    ),
+    (
+        "mobile",
+        re.compile(
+            rf"{_NO_FIGURE}(?:\+?86[ \-]?)?1[3-9]\d(?:\d{{8}}|\d{{4}}[ \-]\d{{4}}|"
+            rf"(?P<gap>[ \-])\d{{4}}(?P=gap)\d{{4}}|[ \-](?!{_DATE})\d{{8}}){_NO_UNIT}"
+        ),
+    ),
+    ("mobile", re.compile(rf"{_NO_FIGURE}1 [3-9](?: \d){{9}}{_NO_UNIT}")),
+    (
+        "landline",
+        re.compile(
+            r"(?<!\d)(?:0(?:10|2\d|[3-9]\d\d)[ \-]|\(0(?:10|2\d|[3-9]\d\d)\)[ \-]?)"
+            r"[2-8]\d{6,7}(?!\d)"
+        ),
+    ),
+    ("email", re.compile(r"(?<![\w.+\-])[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+", re.ASCII)),
     (
         "plate",
         re.compile(
             r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-HJ-NP-Z]"
-            r"[·\s]?[A-HJ-NP-Z0-9]{5,6}(?![A-Z0-9])"
+            r"[·•・\s]?(?=(?:[A-Z]*\d){2})[A-HJ-NP-Z0-9]{5,6}(?![A-Z0-9])"
         ),
     ),
 )
@@ -67,7 +95,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
 def detect(text: str) -> list[Finding]:
     """Every finding in `text`, in order, none overlapping."""
     found: list[Finding] = []
-    for finding in sorted(_candidates(text.translate(_SEPARATED)), key=lambda f: f.start):
+    for finding in sorted(_candidates(text.translate(_PLAIN)), key=_first_then_longest):
         if not found or finding.start >= found[-1].end:
             found.append(finding)
     return found
@@ -79,6 +107,10 @@ def mask(text: str) -> str:
     for finding in detect(text):
         out[finding.start : finding.end] = MASK * (finding.end - finding.start)
     return "".join(out)
+
+
+def _first_then_longest(finding: Finding) -> tuple[int, int]:
+    return finding.start, -finding.end
 
 
 def _candidates(text: str) -> Iterator[Finding]:
