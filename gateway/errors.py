@@ -10,7 +10,8 @@ ZhengwuError
     ├── QuestionEmpty       nothing left to ask
     ├── QuestionTooLong     more characters than the setting allows
     ├── PageNotBuilt        the pages were never built
-    └── PortTaken           another process listens there
+    ├── PortTaken           another process listens there
+    └── AlreadyRunning      another gateway works on the same SQLite database
 
 Two shapes go out: OpenAI's for `/v1`, ours for everything else. Never a stack trace.
 """
@@ -89,6 +90,12 @@ class PortTaken(GatewayError):
     code = "port_taken"
 
 
+class AlreadyRunning(GatewayError):
+    """Another gateway works on the same SQLite database."""
+
+    code = "already_running"
+
+
 STATUS: Mapping[str, int] = MappingProxyType(
     {
         "invalid_api_key": 401,
@@ -106,6 +113,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "unknown_region": 422,
         "unknown_clause": 404,
         "writer_busy": 503,
+        "broken_index": 503,
         "model": 400,
         "unknown_model": 404,
         "weights": 503,

@@ -1,21 +1,92 @@
 """Serves the gateway with uvicorn: one process, one socket, bound before anything else starts."""
 
 import logging
+import signal
 import socket
 import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from filelock import FileLock, Timeout
 
+from zhengwu.db.engine import is_sqlite
+from zhengwu.gateway.app import create_app
 from zhengwu.gateway.edge.observe import LOGGER as ACCESS
-from zhengwu.gateway.errors import PortTaken
+from zhengwu.gateway.errors import AlreadyRunning, PortTaken
+from zhengwu.gateway.keys import ensure_admin_key
+from zhengwu.gateway.parts import MakeAsker, open_engine, open_parts
+from zhengwu.settings import Settings
 
 GRACE_S = 3
 """How long answers under way may take to end after Ctrl-C."""
+BACKLOG = 2048
+
+
+class Server(uvicorn.Server):
+    """Ends quietly: uvicorn itself would raise the signal again and skip what is left to close."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Ask the server to end at Ctrl-C or SIGTERM, and at once at the second."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+async def serve(settings: Settings, make_asker: MakeAsker, environment: Mapping[str, str]) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Raises:
+        PortTaken: the address cannot be listened on.
+        AlreadyRunning: another gateway works on the same SQLite database.
+    """
+    with alone(settings), bind(settings.gateway_host, settings.gateway_port) as listener:
+        async with open_engine(settings) as engine:
+            secret = await ensure_admin_key(engine)
+            if secret:
+                show_first_key(secret)
+            async with open_parts(settings, engine, make_asker, environment) as parts:
+                await make_server(create_app(settings, parts)).serve(sockets=[listener])
+
+
+def show_first_key(secret: str) -> None:
+    """Print the first admin key, the only time it can be seen. It goes into no log."""
+    print(f"首个管理员密钥（只显示这一次，请妥善保存）：\n{secret}", file=sys.stderr, flush=True)
+
+
+def alone(settings: Settings) -> FileLock | nullcontext[None]:
+    """A lock that one gateway at a time holds on SQLite; on a server database there is none.
+
+    Raises:
+        AlreadyRunning: another process holds it.
+    """
+    if not is_sqlite(settings.database):
+        return nullcontext()
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    return _take(settings.run_dir / "gateway.lock")
+
+
+def _take(path: Path) -> FileLock:
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise AlreadyRunning(
+            f"已有一个网关在使用这个 SQLite 数据库（{path}）。请先停止它，"
+            "或把 ZHENGWU_DATABASE_URL 设为 PostgreSQL 以运行多个网关。"
+        ) from error
+    return lock
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket.
+    """A listening socket. Callers who come before the application is ready wait in its queue.
 
     Raises:
         PortTaken: another process listens there, or the address is not this machine's.
@@ -25,29 +96,28 @@ def bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise PortTaken(
             f"无法监听 {host}:{port}（{error.strerror}）。请停止占用该端口的程序，"
             "或用 ZHENGWU_GATEWAY_PORT 换一个端口。"
         ) from error
-    listener.set_inheritable(True)
     return listener
 
 
-def make_server(app: FastAPI) -> uvicorn.Server:
+def make_server(app: FastAPI) -> Server:
     """Uvicorn without its own access log: ours has no addresses and no queries."""
     config = uvicorn.Config(
         app,
-        loop="uvloop",
         lifespan="on",
         access_log=False,
         log_config=None,
         server_header=False,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_S,
-        h11_max_incomplete_event_size=64 * 1024,
     )
-    return uvicorn.Server(config)
+    return Server(config)
 
 
 def set_up_logs() -> None:
@@ -58,8 +128,5 @@ def set_up_logs() -> None:
     lines = logging.StreamHandler(sys.stdout)
     lines.setFormatter(logging.Formatter("%(message)s"))
     access.handlers = [lines]
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-    )
+    form = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format=form)

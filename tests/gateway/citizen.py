@@ -83,7 +83,9 @@ class Scripted:
 RETRACTED: tuple[Event, ...] = (
     *ANSWER[:3],
     Retract(sentence_ids=(1,), reason="含有不宜公开的内容。"),
-    Done(status=Status.NO_SOURCE, reason="retracted", text="请咨询工作人员。", next_steps=(HOTLINE,)),
+    Done(
+        status=Status.NO_SOURCE, reason="retracted", text="请咨询工作人员。", next_steps=(HOTLINE,)
+    ),
 )
 
 
@@ -115,5 +117,5 @@ class OneShelf:
             effective_from=date(2024, 5, 1),
             effective_to=None,
             before=(ClauseText("a8", "第八条", "第八条　居住登记满半年的，可以申领居住证。"),),
-            after=(ClauseText("a10", "第十条", "第十条　居住证每年签注一次。"),),
+            after=(ClauseText("a10", "第十条", "事项 | 时限\n签注 | 每年一次"),),
         )

@@ -11,9 +11,9 @@ import pytest
 import uvicorn
 from multidict import CIMultiDictProxy
 from sqlalchemy.ext.asyncio import AsyncEngine
-
 from tests.gateway.citizen import OneShelf, Scripted
 from tests.gateway.upstream import Wire, running_upstream
+
 from zhengwu.gateway.app import Parts, create_app
 from zhengwu.gateway.keys import ApiKeys
 from zhengwu.gateway.parts import open_engine, open_parts

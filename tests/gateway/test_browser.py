@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, Request, async_playwright, expect
-
 from tests.gateway.citizen import ANSWER, LAW, QUOTE, RETRACTED, SOURCE, START
 from tests.gateway.conftest import Running
 from tests.needs import need
+
 from zhengwu.agents.qa.events import Done, NextStep, Sources, Status
 from zhengwu.gateway.pages import DIST
 

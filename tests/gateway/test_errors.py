@@ -10,9 +10,9 @@ from zhengwu.gateway import errors
 from zhengwu.gateway.errors import INTERNAL, STATUS, Problem, body_of, from_error, from_status
 from zhengwu.models import errors as model_errors
 from zhengwu.models.errors import EgressRefused, UnknownModel, UpstreamError, UpstreamFailed
-from zhengwu.rag import errors as rag_errors
+from zhengwu.rag.errors import BadQuestion, UnknownClause, UnknownKnowledgeBase, UnknownRegion
 
-NOT_OVER_HTTP = {"gateway", "port_taken", "knowledge"}
+NOT_OVER_HTTP = {"gateway", "port_taken", "already_running"}
 
 
 def tree(*modules: object) -> Iterator[type[ZhengwuError]]:
@@ -23,7 +23,11 @@ def tree(*modules: object) -> Iterator[type[ZhengwuError]]:
 
 
 KINDS = {
-    *tree(errors, rag_errors),
+    *tree(errors),
+    UnknownKnowledgeBase,
+    UnknownRegion,
+    UnknownClause,
+    BadQuestion,
     *(k for k in tree(model_errors) if issubclass(k, UnknownModel | EgressRefused | UpstreamError)),
 }
 
@@ -38,7 +42,9 @@ def test_an_error_without_a_status_tells_no_inner_detail() -> None:
 
 
 def test_an_upstreams_own_refusal_of_our_key_is_not_the_callers() -> None:
-    told = {status: from_error(UpstreamFailed("", status)).status for status in (400, 401, 429, 500)}
+    told = {
+        status: from_error(UpstreamFailed("", status)).status for status in (400, 401, 429, 500)
+    }
     assert told == {400: 400, 401: 502, 429: 429, 500: 502}
 
 

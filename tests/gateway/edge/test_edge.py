@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
-
 from tests.gateway.conftest import Running
+
 from zhengwu.gateway.edge.body_limit import BodyLimit
 from zhengwu.gateway.edge.catch import Catch
 from zhengwu.gateway.edge.observe import LOGGER, Observe
@@ -44,7 +44,12 @@ async def call(
 
 
 async def test_a_safe_id_is_taken_over_and_any_other_is_not(gateway: Running) -> None:
-    for given, kept in (("web-2026-0001", True), ("short", False), ("a" * 65, False), ("a b c d e", False)):
+    for given, kept in (
+        ("web-2026-0001", True),
+        ("short", False),
+        ("a" * 65, False),
+        ("a b c d e", False),
+    ):
         headers = {"x-request-id": given}
         _, _, answered = await gateway.get("/healthz", headers=headers)
         assert (answered["x-request-id"] == given) is kept

@@ -9,7 +9,6 @@ from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionToolParam
 from pydantic import SecretStr
-
 from tests.gateway.conftest import Running
 
 CHAT, EMBED = "qwen2.5-coder-1.5b-instruct-q4", "multilingual-e5-small-q4"

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-
 from tests.gateway.citizen import OneShelf
 from tests.gateway.conftest import Running
+
 from zhengwu.gateway.readiness import knowledge_check, pool_check
 from zhengwu.gateway.routes import ops
 from zhengwu.gateway.routes.ops import Check, PartState, ops_routes
@@ -36,7 +36,6 @@ async def test_a_pool_that_is_down() -> None:
     async with Outbound("self", 1, timeout_s=1.0) as outbound:
         state = await pool_check(outbound, {"m": "http://127.0.0.1:9/m/health"}).look()
     assert not state.ok and "zhengwu pool status" in state.detail
-
 
 
 async def test_a_part_that_hangs_does_not_hang_readyz(

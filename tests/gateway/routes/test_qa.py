@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
-
 from tests.gateway.citizen import ANSWER, RETRACTED, SOURCE, START
 from tests.gateway.conftest import Running
+
 from zhengwu.agents.qa.events import Done, Event, Status
 from zhengwu.gateway import stream
 from zhengwu.gateway.errors import INTERNAL
@@ -70,9 +70,7 @@ async def test_what_is_not_given_comes_from_the_settings(gateway: Running) -> No
 async def test_bad_questions_are_told_in_chinese(
     gateway: Running, body: dict[str, Any], status: int, code: str, words: str
 ) -> None:
-    got, told, _ = await gateway.post(
-        "/api/qa", json=body, headers={"x-request-id": "test-0001"}
-    )
+    got, told, _ = await gateway.post("/api/qa", json=body, headers={"x-request-id": "test-0001"})
     assert got == status
     assert told["error"]["code"] == code
     assert words in told["error"]["message"]
@@ -113,14 +111,10 @@ async def test_retractions_pass(gateway: Running) -> None:
     assert [name for _, name, _ in await ask(gateway, question="问")][-2:] == ["retract", "done"]
 
 
-async def test_silence_is_kept_alive(
-    gateway: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_silence_is_kept_alive(gateway: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream.EventStream.__init__, "__defaults__", (0.05,))
     gateway.asker.pause_s = 0.2
-    async with gateway.http.post(
-        f"{gateway.url}/api/qa", json={"question": "问"}
-    ) as answer:
+    async with gateway.http.post(f"{gateway.url}/api/qa", json={"question": "问"}) as answer:
         text = await answer.text()
     assert text.count(": keep-alive\n\n") >= len(ANSWER)
     assert [number for number, _, _ in parse(text)] == [1, 2, 3, 4, 5]

@@ -3,6 +3,7 @@ import { Alert, Button, Drawer, Skeleton } from "antd";
 import { useEffect, useState } from "react";
 
 import { type Clause, type ClauseText, fetchClause, Refusal } from "../api";
+import { MarkedText } from "./MarkedText";
 import { Validity } from "./SourceCards";
 
 /** What a citizen clicked on. */
@@ -84,7 +85,7 @@ function ClauseBody({ clause, quote }: { clause: Clause; quote: string }): React
       </dl>
       <Neighbours items={clause.before} title="上文" />
       <section className="clause-text" aria-label="引用的条款">
-        <Marked text={clause.text} quote={quote} />
+        <MarkedText text={clause.text} quote={quote} />
       </section>
       <Neighbours items={clause.after} title="下文" />
     </div>
@@ -109,30 +110,8 @@ function Neighbours({ items, title }: { items: ClauseText[]; title: string }): R
   return (
     <section className="neighbours" aria-label={title}>
       {items.map((item) => (
-        <p key={item.clause_id}>{item.text}</p>
+        <MarkedText key={item.clause_id} text={item.text} />
       ))}
     </section>
-  );
-}
-
-/** The text with the quotation marked; a quotation that is not there is said so, not hidden. */
-export function Marked({ text, quote }: { text: string; quote: string }): React.JSX.Element {
-  const at = quote === "" ? -1 : text.indexOf(quote);
-  if (at < 0) {
-    return (
-      <>
-        <p>{text}</p>
-        {quote !== "" && (
-          <Alert type="warning" showIcon title="引文与当前版本的原文不一致，请以此处原文为准" />
-        )}
-      </>
-    );
-  }
-  return (
-    <p>
-      {text.slice(0, at)}
-      <mark>{quote}</mark>
-      {text.slice(at + quote.length)}
-    </p>
   );
 }

@@ -39,7 +39,7 @@ export const NOTICES: Record<Status, Notice | null> = {
     text: "请查阅政府网站等权威渠道发布的信息，或咨询工作人员。",
   },
   crisis: {
-    tone: "error",
+    tone: "warning",
     title: "请先确保安全，马上联系能帮助您的人",
     text: "如果您或身边的人正处于危险之中，请立即拨打 110 或 120。",
   },
