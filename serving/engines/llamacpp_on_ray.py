@@ -1,0 +1,181 @@
+"""llama.cpp (`xllamacpp`) in a Ray Serve replica: chat and completions where there is no GPU.
+
+The engine listens on a free port of 127.0.0.1 behind a random key; the replica relays to it
+without holding back a byte, and closing the relay stops the generation.
+"""
+
+import secrets
+from typing import Any, Protocol, cast
+
+import aiohttp
+import orjson
+import xllamacpp
+from fastapi import FastAPI, Request, Response
+from ray import serve
+from ray.serve import Application
+from starlette.types import Receive, Scope, Send
+
+from zhengwu.serving.engines.options import serve_options
+from zhengwu.serving.errors import EngineError, EngineRefused
+from zhengwu.serving.gate import Gate
+from zhengwu.serving.spec import DeploymentSpec
+from zhengwu.serving.wire import engine_app, read_body, while_connected
+
+CONTEXT_OVERFLOW = "exceed_context_size_error"
+
+
+def build(spec: DeploymentSpec) -> Application:
+    """One replica holds one engine with `max_ongoing_requests` slots."""
+    return serve.deployment(**serve_options(spec))(serve.ingress()(LlamaCpp)).bind(spec)
+
+
+class Engine(Protocol):
+    """What is used of `xllamacpp.Server`; it stops when it is collected."""
+
+    listening_address: str
+
+
+class LlamaCpp:
+    """The replica."""
+
+    def __init__(self, spec: DeploymentSpec) -> None:
+        """Load the weights and start the engine.
+
+        Raises:
+            EngineError: the weights are missing or are not a model.
+        """
+        self._spec = spec
+        self._key = secrets.token_hex(16)
+        self._engine = start_engine(spec, self._key)
+        self._gate = Gate(spec.max_ongoing_requests, spec.max_queued_requests, spec.retry_after_s)
+        self._session: aiohttp.ClientSession | None = None
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        """The replica's routes; Ray Serve asks for them after the constructor."""
+        app = engine_app(self._spec.model, self._gate, self.check_health)
+        for path in ("/v1/chat/completions", "/v1/completions"):
+            app.post(path)(self.relay)
+        app.get("/slots")(self.slots)
+        return app
+
+    async def slots(self) -> dict[str, int]:
+        """What the engine itself says it generates: `busy` of `total` slots."""
+        async with self._client().get(f"{self._engine.listening_address}/slots") as answer:
+            slots = cast(list[dict[str, Any]], await answer.json())
+        return {"busy": sum(bool(slot["is_processing"]) for slot in slots), "total": len(slots)}
+
+    async def relay(self, request: Request) -> Response:
+        """Hand the request to the engine as it is."""
+        raw, body = await read_body(request, self._spec.model)
+        if body.get("n", 1) != 1:
+            raise EngineRefused("n 只能是 1；请分几次请求。", 400, "unsupported_n")
+        path = request.url.path[request.url.path.index("/v1/") :]
+        return Relay(self._gate, self._client(), self._engine.listening_address + path, raw)
+
+    async def check_health(self) -> None:
+        """Ray Serve calls this every few seconds, and replaces the replica when it raises.
+
+        Raises:
+            EngineError: the engine does not answer.
+        """
+        url = f"{self._engine.listening_address}/health"
+        try:
+            async with self._client().get(url, timeout=aiohttp.ClientTimeout(20)) as answer:
+                if answer.status == 200:
+                    return
+                status = str(answer.status)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise EngineError(f"llama.cpp 没有应答：{error!r}。") from error
+        raise EngineError(f"llama.cpp 状态异常：{status}。")
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:  # needs the replica's running loop, so not in the constructor
+            self._session = aiohttp.ClientSession(
+                headers={"Authorization": f"Bearer {self._key}"},
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
+                connector=aiohttp.TCPConnector(limit=0),
+            )
+        return self._session
+
+
+class Relay(Response):
+    """A response that holds a place at the gate from its first to its last byte."""
+
+    def __init__(self, gate: Gate, client: aiohttp.ClientSession, url: str, raw: bytes) -> None:
+        """Relay `raw` to `url` once there is a place."""
+        super().__init__()
+        self._gate, self._client, self._url, self._raw = gate, client, url, raw
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Stream the engine's answer; stop the engine when the client leaves."""
+        await while_connected(Request(scope, receive), self._work(send))
+
+    async def _work(self, send: Send) -> None:
+        headers = {"Content-Type": "application/json"}
+        async with self._gate.enter():
+            try:
+                async with self._client.post(self._url, data=self._raw, headers=headers) as answer:
+                    if answer.status != 200:
+                        raise _refusal(answer.status, await answer.read())
+                    await _forward(answer, send)
+            except aiohttp.ClientError as error:
+                raise EngineError(f"llama.cpp 在回答中断开：{error!r}。请重试。") from error
+
+
+async def _forward(answer: aiohttp.ClientResponse, send: Send) -> None:
+    kind = answer.headers.get("Content-Type", "application/json").encode()
+    headers = [(b"content-type", kind), (b"cache-control", b"no-cache")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    async for chunk in answer.content.iter_any():
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _refusal(status: int, raw: bytes) -> EngineRefused:
+    try:
+        error = cast(dict[str, Any], orjson.loads(raw)["error"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        error = {"message": raw.decode("utf-8", "replace")[:500]}
+    if error.get("type") == CONTEXT_OVERFLOW:
+        return EngineRefused(
+            f"内容有 {error.get('n_prompt_tokens')} 个词元，超过模型上限 {error.get('n_ctx')}。"
+            "请缩短问题或减少资料。",
+            400,
+            "context_length_exceeded",
+        )
+    return EngineRefused(f"模型没有接受请求：{error.get('message')}", status, "invalid_request")
+
+
+def start_engine(spec: DeploymentSpec, key: str) -> Engine:
+    """Start llama.cpp on a free port.
+
+    Raises:
+        EngineError: the weights are missing or are not a model.
+    """
+    if spec.weights is None or not spec.weights.is_file():
+        raise EngineError(
+            f"模型 {spec.model} 的权重文件 {spec.weights} 不存在，"
+            f"请运行 zhengwu models pull {spec.model}。"
+        )
+    options = spec.engine_options
+    library = cast(Any, xllamacpp)  # compiled, without types
+    params = library.CommonParams()
+    params.model.path = str(spec.weights)
+    params.model_alias = {spec.model}
+    params.hostnames, params.port, params.api_keys = ["127.0.0.1"], 0, [key]
+    params.ui = False
+    params.n_parallel = spec.max_ongoing_requests
+    params.n_ctx = spec.context_tokens * spec.max_ongoing_requests
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = spec.thread_count
+    # A cancelled prompt stops between batches, so a batch is also the longest wait.
+    params.n_batch = params.n_ubatch = int(cast(int, options.get("batch", 128)))
+    params.cache_prompt = True
+    params.cache_ram_mib = int(cast(int, options.get("prompt_cache_mb", 512)))
+    params.n_gpu_layers = int(cast(int, options.get("gpu_layers", -1 if spec.num_gpus else 0)))
+    params.verbosity = int(cast(int, options.get("verbosity", 1)))
+    try:
+        return cast(Engine, library.Server(params))
+    except RuntimeError as error:
+        raise EngineError(
+            f"llama.cpp 不能载入 {spec.weights}：{error}。请运行 zhengwu models verify。"
+        ) from error

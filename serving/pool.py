@@ -1,0 +1,220 @@
+"""The pool process: a local Ray head with Ray Serve and every deployment of a `PoolSpec`.
+
+`python -m zhengwu.serving.pool --spec FILE` prints one JSON line per event on standard output,
+lives until SIGTERM or SIGINT, and takes everything with it: Ray's processes die with this one,
+also when it is killed -9. Knows nothing of profiles, settings or the stack.
+"""
+
+import argparse
+import os
+import secrets
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import orjson
+from pydantic import ValidationError
+
+from zhengwu.serving import edge
+from zhengwu.serving.errors import PoolError, ServingError, SpecError
+from zhengwu.serving.processes import adopt_orphans, end_descendants, follow_parent
+from zhengwu.serving.spec import PoolSpec, check_placement
+
+if TYPE_CHECKING:
+    from ray.serve.schema import ServeStatus
+
+REFUSED = 2
+"""Exit status when starting again would fail again."""
+SHUTDOWN_S = 8.0
+
+
+class Stopped(BaseException):
+    """SIGTERM or SIGINT came; not an error."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the pool until it is told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m zhengwu.serving.pool")
+    parser.add_argument("--spec", type=Path, required=True, help="a PoolSpec as JSON")
+    path: Path = parser.parse_args(argv).spec
+    _listen()
+    follow_parent(signal.SIGTERM)
+    adopt_orphans()  # Ray's agents look after their parent only every minute
+    try:
+        spec = read_spec(path)
+        check_placement(spec.deployments, spec.num_cpus, spec.num_gpus)
+        run(spec)
+    except Stopped:
+        report("stopped")
+        return 0
+    except ServingError as error:
+        report("failed", code=error.code, message=str(error))
+        return REFUSED if isinstance(error, SpecError) else 1
+    return 0
+
+
+def read_spec(path: Path) -> PoolSpec:
+    """The spec in a file.
+
+    Raises:
+        SpecError: the file is missing or says something wrong.
+    """
+    try:
+        return PoolSpec.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise SpecError(f"无法读取部署文件 {path}：{error}。") from error
+
+
+def run(spec: PoolSpec) -> None:
+    """Start Ray, deploy everything, watch until stopped.
+
+    Raises:
+        PoolError: Ray did not start, or a deployment failed.
+    """
+    start = time.monotonic()
+    try:
+        start_ray(spec)
+        _listen()  # Ray has put its own handlers in place
+        report("ray", seconds=time.monotonic() - start, port=spec.ray_port)
+        deploy(spec)
+        wait_until_healthy(spec, start)
+        report("ready", seconds=time.monotonic() - start, port=spec.http_port)
+        while True:
+            time.sleep(3600)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        shut_down()
+
+
+def start_ray(spec: PoolSpec) -> None:
+    """Start a Ray head that listens on 127.0.0.1 only and asks for a token.
+
+    Raises:
+        PoolError: Ray did not start.
+    """
+    shutil.rmtree(spec.temp_dir, ignore_errors=True)  # sessions of earlier starts
+    spec.temp_dir.mkdir(mode=0o700, parents=True)
+    # Ray reads these when it is imported, and its processes inherit them.
+    os.environ |= {
+        "RAY_GCS_SERVER_PORT": str(spec.ray_port),
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_worker_niceness": "0",  # the default, 15, would let any other process slow answers
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": edge.IMPORT_PATH,
+    }
+    os.environ.pop("RAY_ADDRESS", None)
+    import ray
+
+    try:
+        ray.init(
+            address="local",
+            num_cpus=spec.num_cpus,
+            num_gpus=spec.num_gpus,
+            object_store_memory=spec.object_store_mb * 2**20,
+            include_dashboard=spec.dashboard,
+            namespace="zhengwu",
+            log_to_driver=False,
+            _node_ip_address="127.0.0.1",
+            _temp_dir=str(spec.temp_dir),
+        )
+    except (RuntimeError, ValueError, OSError, ConnectionError) as error:
+        raise PoolError(
+            f"Ray 没有启动（端口 {spec.ray_port}，目录 {spec.temp_dir}）：{error}。"
+            "如端口被占用，请改 ZHENGWU_RAY_PORT。"
+        ) from error
+
+
+def deploy(spec: PoolSpec) -> None:
+    """Start Ray Serve and hand it every application, all at the same time."""
+    from ray import serve
+    from ray.serve import RunTarget
+    from ray.serve.config import HTTPOptions, ProxyLocation
+
+    from zhengwu.serving.engines import build_application
+
+    applications = [(build_application(one), one.model) for one in spec.deployments]
+    serve.start(
+        proxy_location=ProxyLocation.HeadOnly,
+        http_options=HTTPOptions(host="127.0.0.1", port=spec.http_port),
+    )
+    serve.run_many(
+        [RunTarget(app, name=name, route_prefix=f"/{name}") for app, name in applications],
+        wait_for_ingress_deployment_creation=False,
+        wait_for_applications_running=False,
+    )
+
+
+def wait_until_healthy(spec: PoolSpec, start: float) -> None:
+    """Report each application as it comes up.
+
+    Raises:
+        PoolError: one failed, or was not up in its time; the message carries Serve's own.
+    """
+    from ray import serve
+
+    pending = {one.model: one.start_timeout_s for one in spec.deployments}
+    while pending:
+        status = serve.status()
+        seconds = time.monotonic() - start
+        for name in tuple(pending):
+            state = status.applications[name].status if name in status.applications else None
+            if state == "RUNNING":
+                del pending[name]
+                report("healthy", model=name, seconds=seconds)
+            elif state in ("DEPLOY_FAILED", "UNHEALTHY"):
+                raise PoolError(f"模型 {name} 没有启动：{_why(status, name)}")
+            elif seconds > pending[name]:
+                raise PoolError(f"模型 {name} 在 {seconds:.0f} 秒内没有就绪：{_why(status, name)}")
+        time.sleep(0.2)
+
+
+def _why(status: "ServeStatus", name: str) -> str:
+    if name not in status.applications:
+        return "Ray Serve 没有接到部署。"
+    application = status.applications[name]
+    said = [application.message, *(d.message for d in application.deployments.values())]
+    return "\n".join(text for text in said if text)[-3000:]
+
+
+def shut_down() -> None:
+    """Stop Serve and Ray within a few seconds, then whatever is left of them."""
+    thread = threading.Thread(target=_shut_down_ray, daemon=True)
+    thread.start()
+    thread.join(SHUTDOWN_S)
+    end_descendants()
+
+
+def _shut_down_ray() -> None:
+    import ray
+    from ray import serve
+
+    if ray.is_initialized():
+        serve.shutdown()
+        ray.shutdown()
+
+
+def report(event: str, **fields: object) -> None:
+    """Print one event as a JSON line."""
+    sys.stdout.write(orjson.dumps({"event": event, **fields}).decode() + "\n")
+    sys.stdout.flush()
+
+
+def _listen() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Stopped
+
+
+if __name__ == "__main__":
+    sys.exit(main())
