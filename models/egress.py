@@ -8,15 +8,16 @@ import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from zhengwu.models.addresses import PoolAddresses
+from zhengwu.models.clearance import address_of, decide, off_pool
 from zhengwu.models.errors import (
-    EgressRefused,
     RedirectRefused,
     UpstreamCut,
     UpstreamDown,
@@ -24,50 +25,10 @@ from zhengwu.models.errors import (
 )
 from zhengwu.models.upstream import Call, Upstream
 
-Way = Literal["pool", "resolve", "outside"]
 AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
 """Family, kind, protocol, canonical name, and (host, port, …), as `socket.getaddrinfo` has it."""
 PASSED_HEADERS = ("x-request-id", "traceparent", "tracestate")
 KEPT_HEADERS = ("content-type", "retry-after", "x-request-id", "content-disposition")
-
-
-def decide(grade: object, url: URL, upstream: Upstream, pool: PoolAddresses) -> Way:
-    """Return by which way a call may leave.
-
-    `pool`: the host itself is on the list. `resolve`: it may leave only if, at the point of
-    connecting, every address of the name is on the list. `outside`: it may leave for the
-    upstream wherever it is.
-
-    Raises:
-        EgressRefused: it may not leave. Every doubt ends here.
-    """
-    if type(grade) is not int or not 1 <= grade <= 4:
-        raise EgressRefused(f"数据分级“{grade}”无法识别，已拒绝外发；应为 1 至 4")
-    if grade == 4:
-        raise EgressRefused("涉密数据（4 级）不得交给任何模型")
-    if grade > upstream.grade_allowed:
-        raise EgressRefused(
-            f"模型“{upstream.name}”最高只能处理 {upstream.grade_allowed} 级数据，本次为 {grade} 级"
-        )
-    host, port = url.host, url.port
-    if url.scheme not in ("http", "https") or not host or not port or url.user or url.password:
-        raise EgressRefused(f"上游“{upstream.name}”的地址 {upstream.base_url} 不合规，已拒绝")
-    if pool.has_address(host, port) or pool.has_name(host, port):
-        return "pool"
-    if grade == 1 or (grade == 2 and upstream.privately_deployed):
-        if url.scheme != "https" and not upstream.privately_deployed:
-            raise EgressRefused(f"上游“{upstream.name}”不在算力池内，必须使用 https")
-        return "outside"
-    if ":" in host or host.replace(".", "").isdigit():
-        raise _off_pool(host, port)  # an address is never resolved
-    return "resolve"
-
-
-def _off_pool(host: str, port: int) -> EgressRefused:
-    return EgressRefused(
-        f"{host}:{port} 不在算力池地址表内，2 级以上数据不得外发；"
-        "请安全管理员核对地址表，或改用池内模型"
-    )
 
 
 class _PoolResolver(AbstractResolver):
@@ -85,7 +46,7 @@ class _PoolResolver(AbstractResolver):
         if self._pool.has_name(host, port):
             self._vouched.update((each["host"], port) for each in found)
         elif not found or not all(self._pool.has_address(each["host"], port) for each in found):
-            raise _off_pool(host, port)
+            raise off_pool(host, port)
         return found
 
     def make_socket(self, address: AddressInfo) -> socket.socket:
@@ -93,7 +54,7 @@ class _PoolResolver(AbstractResolver):
         family, kind, protocol, _, (host, port, *_) = address
         known = self._pool.has_address(str(host), int(port))
         if not known and (host, port) not in self._vouched:
-            raise _off_pool(str(host), int(port))
+            raise off_pool(str(host), int(port))
         return socket.socket(family, kind, protocol)
 
     async def close(self) -> None:
@@ -160,7 +121,7 @@ class Egress:
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=connect_timeout_s, sock_read=silence_timeout_s
         )
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._sessions: dict[tuple[bool, bool], aiohttp.ClientSession] = {}
 
     async def __aenter__(self) -> "Egress":
         """Return this egress."""
@@ -186,11 +147,10 @@ class Egress:
             UpstreamKeyMissing: its key is not set.
             UpstreamCut: raised while reading, when it stopped in the middle.
         """
-        url = _url(upstream, call.path)
+        url = address_of(upstream, call.path)
         way = decide(call.grade, url, upstream, self._pool)
-        session = self._session(on_pool=way != "outside")
         headers = self._headers(upstream, call)
-        response = await self._send(session, url, upstream, call, headers)
+        response = await self._send(url, way != "outside", upstream, call, headers)
         try:
             if 300 <= response.status < 400:
                 raise RedirectRefused(
@@ -204,45 +164,57 @@ class Egress:
             response.release()
 
     async def _send(
-        self,
-        session: aiohttp.ClientSession,
-        url: URL,
-        upstream: Upstream,
-        call: Call,
-        headers: Mapping[str, str],
+        self, url: URL, on_pool: bool, upstream: Upstream, call: Call, headers: Mapping[str, str]
     ) -> aiohttp.ClientResponse:
-        try:
-            return await session.request(
-                call.method,
-                url,
-                data=call.body if call.method != "GET" else None,
-                headers=headers,
-                allow_redirects=False,
-            )
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UpstreamDown(
-                f"连不上上游“{upstream.name}”（{url.host}:{url.port}）：{_why(error)}"
-            ) from error
+        """Send the request; once more, on a new connection, if an old one turned out closed.
 
-    def _session(self, on_pool: bool) -> aiohttp.ClientSession:
-        if on_pool not in self._sessions:
+        A server may close an idle connection at the moment we use it (llama.cpp even announces
+        keep-alive and closes). Nothing was answered then, so nothing is done twice for a reader.
+        """
+        for fresh in (False, True):
+            noted = _Noted()
+            try:
+                return await self._session(on_pool, fresh).request(
+                    call.method,
+                    url,
+                    data=call.body if call.method != "GET" else None,
+                    headers=headers,
+                    allow_redirects=False,
+                    trace_request_ctx=noted,
+                )
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                stale = isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError)
+                stale = stale or type(error) is aiohttp.ClientOSError
+                if stale and noted.reused and not fresh:
+                    continue
+                raise UpstreamDown(
+                    f"连不上上游“{upstream.name}”（{url.host}:{url.port}）：{_why(error)}"
+                ) from error
+        raise UpstreamDown(f"连不上上游“{upstream.name}”（{url.host}:{url.port}）")
+
+    def _session(self, on_pool: bool, fresh: bool) -> aiohttp.ClientSession:
+        """Return the session for one way out; `fresh` ones never use a connection twice."""
+        if (on_pool, fresh) not in self._sessions:
             guard = _PoolResolver(self._pool) if on_pool else None
             connector = aiohttp.TCPConnector(
                 limit=self._connections,
                 resolver=guard or aiohttp.ThreadedResolver(),
                 socket_factory=guard.make_socket if guard else None,
                 use_dns_cache=not on_pool,
-                # Shorter than the servers' (uvicorn: 5 s): a POST cannot be sent twice.
-                keepalive_timeout=4,
+                force_close=fresh,
+                # Shorter than the servers' own (uvicorn and llama.cpp: 5 s).
+                keepalive_timeout=None if fresh else 4,
             )
-            self._sessions[on_pool] = aiohttp.ClientSession(
+            trace = aiohttp.TraceConfig()
+            trace.on_connection_reuseconn.append(_note_reuse)
+            self._sessions[on_pool, fresh] = aiohttp.ClientSession(
                 connector=connector,
                 timeout=self._timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,  # a proxy would be an address that nobody checked
-                auto_decompress=True,
+                trace_configs=[trace],
             )
-        return self._sessions[on_pool]
+        return self._sessions[on_pool, fresh]
 
     def _headers(self, upstream: Upstream, call: Call) -> dict[str, str]:
         passed = {k.lower(): v for k, v in call.headers.items()}
@@ -259,18 +231,19 @@ class Egress:
         return headers
 
 
-def _url(upstream: Upstream, path: str) -> URL:
-    """Join, and make sure that the path did not change where the call goes."""
-    plain = path.strip("/")
-    if not plain or any(bad in path for bad in ("//", "..", "\\", "?", "#", "%", "@", ":")):
-        raise EgressRefused(f"请求路径“{path}”不合规，已拒绝")
-    try:
-        base = URL(upstream.base_url)
-    except ValueError as error:
-        raise EgressRefused(f"上游“{upstream.name}”的地址 {upstream.base_url} 不合规") from error
-    if base.query_string or base.fragment:
-        raise EgressRefused(f"上游“{upstream.name}”的地址 {upstream.base_url} 不应带参数")
-    return base.joinpath(plain)
+@dataclass
+class _Noted:
+    """What was noted about one request."""
+
+    reused: bool = False
+
+
+async def _note_reuse(
+    _: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    __: aiohttp.TraceConnectionReuseconnParams,
+) -> None:
+    context.trace_request_ctx.reused = True
 
 
 def _why(error: BaseException) -> str:

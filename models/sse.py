@@ -3,12 +3,15 @@
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from zhengwu.models.errors import UpstreamCut, UpstreamFailed
 
 DONE = "[DONE]"
+DRAIN_S = 0.2
 LONGEST_LINE = 8 << 20
 BOM = b"\xef\xbb\xbf"
 
@@ -77,9 +80,18 @@ async def read_events(chunks: AsyncIterator[bytes]) -> AsyncIterator[SseEvent]:
     async for block in chunks:
         for event in parser.feed(block):
             if event.data == DONE:
+                await _drain(chunks)
                 return
             yield event
     raise UpstreamCut("上游的回答没有结束标记 [DONE] 就断开了，内容不完整")
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """Read the little that may follow the end, so that the connection can be used again."""
+    with contextlib.suppress(TimeoutError, UpstreamCut):
+        async with asyncio.timeout(DRAIN_S):
+            async for _ in chunks:
+                pass
 
 
 async def watch_done(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

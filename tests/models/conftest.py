@@ -60,6 +60,10 @@ def serve_aside() -> Iterator[Callable[[Handler], str]]:
     async def down() -> None:
         for runner in runners:
             await runner.cleanup()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
     asyncio.run_coroutine_threadsafe(down(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)

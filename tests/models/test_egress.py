@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from zhengwu.models.addresses import PoolAddresses
-from zhengwu.models.egress import Egress, decide
+from zhengwu.models.clearance import decide
+from zhengwu.models.egress import Egress
 from zhengwu.models.errors import (
     EgressRefused,
     RedirectRefused,
@@ -295,6 +296,42 @@ async def test_leaving_early_ends_the_work_at_the_upstream(serve: Serve) -> None
         with pytest.raises(asyncio.CancelledError):
             await reading
         await asyncio.wait_for(gone.wait(), 2)
+
+
+async def test_a_connection_the_server_closed_is_not_the_upstreams_failure() -> None:
+    """Announces keep-alive and closes after each answer, as llama.cpp does after a stream."""
+    answered = 0
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal answered
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"POST /v1/chat/completions")
+        await reader.readexactly(2)
+        answered += 1
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nKeep-Alive: timeout=5\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    target = upstream(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    async with Egress() as egress:
+        for _ in range(6):
+            async with egress.open(target, call()) as reply:
+                assert [block async for block in reply.chunks()] == [b"ok"]
+    server.close()
+    await server.wait_closed()
+    assert answered == 6
+
+
+async def test_a_new_connection_that_breaks_is_not_tried_again() -> None:
+    counting = Counting()
+    port = await counting.start()
+    async with Egress() as egress:
+        with pytest.raises(UpstreamDown):
+            async with egress.open(upstream(f"http://127.0.0.1:{port}"), call()):
+                pass
+    await counting.stop()
+    assert counting.connections == 1
 
 
 async def test_connections_are_kept_alive(serve: Serve) -> None:
