@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     )
     weight_folder: Path | None = None
     """A folder or mount that already holds weight files, tried first."""
-    hub_timeout_s: float = Field(5.0, gt=0, le=600)
+    hub_timeout_s: float = Field(default=5.0, gt=0, le=600)
     """How long a hub may take to accept a connection before the next source is tried."""
 
     chat_model: str = "qwen2.5-coder-1.5b-instruct-q4"
@@ -50,8 +50,8 @@ class Settings(BaseSettings):
 
     kb: str = "starter"
     region: str = "示范省/示范市"
-    max_question_chars: int = Field(2000, ge=10, le=20_000)
-    max_upload_mb: int = Field(100, ge=1, le=2_000)
+    max_question_chars: int = Field(default=2000, ge=10, le=20_000)
+    max_upload_mb: int = Field(default=100, ge=1, le=2_000)
 
     @field_validator("weight_sources", mode="before")
     @classmethod
