@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from zhengwu.eval.errors import BadCases
 from zhengwu.rag.text.normalise import squash
 
-
 T = TypeVar("T", bound=BaseModel)
 
 

@@ -8,24 +8,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from zhengwu.datasets.dates import DATE, HAN_DATE, read_date
 from zhengwu.datasets.parse import ParsedDocument
 from zhengwu.datasets.parse.marks import ARTICLE
-from zhengwu.rag.text.numerals import to_int
 
-_D = r"[0-9０-９〇○零一二三四五六七八九十]"
-DATE = re.compile(
-    rf"(?P<y>{_D}{{4}})\s*年\s*(?P<m>{_D}{{1,3}})\s*月\s*(?P<d>{_D}{{1,3}})\s*日|"
-    r"(?<!\d)(?P<iy>(?:19|20)\d\d)-(?P<im>\d{1,2})-(?P<id>\d{1,2})(?!\d)"
-)
 NUMBER = re.compile(
     r"(?P<number>[\u4e00-\u9fff]{2,16}[〔\[［【（(]\s*(?:19|20)\d\d\s*[〕\]］】）)]\s*第?\s*[0-9０-９]{1,5}\s*号|"
     r"(?:(?!关于|的|根据|经)[\u4e00-\u9fff]){0,30}(?:令|公告)\s*(?:(?:19|20)\d\d年)?\s*第\s*[0-9０-９一二三四五六七八九十百]{1,5}\s*号)"
 )
 _FORCE = r"(?:施行|实施|执行|生效)"
-_WHEN = rf"{_D}{{4}}\s*年\s*{_D}{{1,3}}\s*月\s*{_D}{{1,3}}\s*日"
-EFFECTIVE = re.compile(rf"[^。；，]*?(?P<date>{_WHEN})起?(?:正式|开始)?(?:起)?{_FORCE}")
+EFFECTIVE = re.compile(rf"[^。；，]*?(?P<date>{HAN_DATE})起?(?:正式|开始)?(?:起)?{_FORCE}")
 ON_ISSUE = re.compile(rf"自?(?:公布|发布|印发|颁布|发文)之日起(?:正式)?{_FORCE}")
-UNTIL = re.compile(rf"有效期(?:限)?(?:截)?(?:至|到)(?P<date>{_WHEN})|{_FORCE}至(?P<end>{_WHEN})")
+UNTIL = re.compile(
+    rf"有效期(?:限)?(?:截)?(?:至|到)(?P<date>{HAN_DATE})|{_FORCE}至(?P<end>{HAN_DATE})"
+)
 DATED_NAME = re.compile(r"\s*[（(]\d{4}-\d{2}-\d{2}[)）]\s*$")
 ORGAN = re.compile(
     r"[\u4e00-\u9fff]{2,24}(?:人民代表大会常务委员会|人民代表大会|人民政府办公厅|人民政府办公室|人民政府|"
@@ -57,18 +53,6 @@ class Facts:
     effective_from: date | None = None
     effective_to: date | None = None
     evidence: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-def read_date(text: str) -> date | None:
-    """The first date in a text, in digits or Chinese numerals; None for impossible dates."""
-    found = DATE.search(text)
-    if not found:
-        return None
-    parts = [found["y"], found["m"], found["d"]] if found["y"] else [*found.group("iy", "im", "id")]
-    try:
-        return date(*(to_int(part) for part in parts))
-    except ValueError:
-        return None
 
 
 def read_facts(doc: ParsedDocument) -> Facts:

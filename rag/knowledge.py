@@ -69,6 +69,17 @@ class ClauseText:
 
 
 @dataclass(frozen=True)
+class StoredClause:
+    """One node of a stored clause tree."""
+
+    clause_id: str
+    parent: str | None
+    level: str
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
 class OpenClause:
     """A clause as a citation opens it, with its neighbours."""
 
@@ -117,6 +128,11 @@ class Knowledge:
         """The regions that documents of `kb` state, as paths."""
         return (await self.snapshot(kb)).stated_regions
 
+    async def weigh(self, kb: str, found: Sequence[str]) -> dict[str, float]:
+        """How much each term tells: the rarer among documents, the more."""
+        snapshot = await self.snapshot(kb)
+        return await asyncio.to_thread(snapshot.weigh, found)
+
     async def search(self, kb: str, request: Request, use_vectors: bool = True) -> list[Hit]:
         """The best chunks for a request.
 
@@ -132,6 +148,19 @@ class Knowledge:
         ranked = await asyncio.to_thread(snapshot.search, request, query)
         async with self._engine.connect() as connection:
             return await _read_hits(connection, ranked)
+
+    async def clauses(self, hit: Hit) -> list[StoredClause]:
+        """The clauses of a hit and all below them, in reading order."""
+        below = [ClauseRow.clause_id.startswith(f"{name}.") for name in hit.clause_ids]
+        query = select(
+            ClauseRow.clause_id, ClauseRow.parent, ClauseRow.level, ClauseRow.label, ClauseRow.text
+        ).where(
+            ClauseRow.document == hit.document.id,
+            or_(ClauseRow.clause_id.in_(hit.clause_ids), *below),
+        )
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(query.order_by(ClauseRow.position))
+            return [StoredClause(*row) for row in rows]
 
     async def clause(self, kb: str, doc_id: str, clause_id: str) -> OpenClause:
         """Open one clause of the newest version of a document.

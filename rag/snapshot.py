@@ -3,7 +3,8 @@
 Scores, filters by region and validity, and orders; knows no database and no network.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -39,10 +40,13 @@ class DocumentInfo:
 
 @dataclass(frozen=True)
 class Request:
-    """A search. `region` None searches everywhere; a path only what applies there."""
+    """A search. `region` None searches everywhere; a path only what applies there.
+
+    `day` is when what is found must hold; None finds whatever was ever in force.
+    """
 
     text: str
-    day: date
+    day: date | None
     region: str | None = None
     top: int = 10
 
@@ -85,6 +89,10 @@ class Snapshot:
         order = sorted(zip(kept, scores, strict=True), key=lambda pair: -pair[1].total)
         return [self._ranked(hit, score, request.day) for hit, score in order[: request.top]]
 
+    def weigh(self, found: Sequence[str]) -> dict[str, float]:
+        """How much each term tells, from its share of documents (inverse document frequency)."""
+        return {term: -math.log(self._text.document_frequency(term) + 1e-4) for term in found}
+
     def _candidates(self, request: Request, query: Vectors | None) -> list[TextHit]:
         hits = self._text.search(query_terms(request.text), CANDIDATES)
         if query is None or not len(self._vectors):
@@ -96,7 +104,7 @@ class Snapshot:
 
     def _may_show(self, document: int, request: Request) -> bool:
         info = self._documents.get(document)
-        if info is None or not holds(info.span, request.day):
+        if info is None or (request.day and not holds(info.span, request.day)):
             return False
         return request.region is None or applies(info.region or "", request.region)
 
@@ -107,7 +115,7 @@ class Snapshot:
         about = (info.region,) if info.region else info.named_regions
         return bool(asked and about) and not any(related(a, b) for a in asked for b in about)
 
-    def _ranked(self, hit: TextHit, scores: Scores, day: date) -> Ranked:
+    def _ranked(self, hit: TextHit, scores: Scores, day: date | None) -> Ranked:
         info = self._documents[hit.document]
-        return Ranked(hit.chunk, info, status_on(info.span, day), scores)
+        return Ranked(hit.chunk, info, status_on(info.span, day or date.today()), scores)
 

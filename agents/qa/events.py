@@ -43,7 +43,7 @@ class Question(Frozen):
 
 
 class Source(Frozen):
-    """One clause that the answer may lean on. `ref` is the number shown as [1], [2], …"""
+    """One clause that the answer may lean on. `ref` is the number it is shown under: [1]."""
 
     ref: int
     doc_id: str

@@ -1,0 +1,1 @@
+"""A citizen's question, from guard to record."""

@@ -1,0 +1,95 @@
+"""How sure is it that a passage answers? The embedded reranker and the judge of answerability.
+
+The chat model's log-probability of 是 against 否 (one token, after a prompt whose start is cached),
+joined with what code measures. On a GPU a cross-encoder takes the model's part. Decided in code:
+the model is never asked whether it may refuse.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import yaml
+
+from zhengwu.agents.qa.passage import Passage
+from zhengwu.agents.qa.prompt import messages
+from zhengwu.agents.qa.replies import DATA
+from zhengwu.models.client import ChatClient
+from zhengwu.models.wire import ChatReply, ChatRequest
+
+NEVER = -15.0
+"""The log-probability taken for a word that is not among the likeliest."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The logistic model, as reviewed data."""
+
+    bias: float
+    margin: float
+    overlap: float
+    cosine: float
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One passage judged."""
+
+    probability: float
+    margin: float
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Judge:
+    """Judges passages with the chat model."""
+
+    def __init__(self, chat: ChatClient, model: str) -> None:
+        self._chat = chat
+        self._model = model
+
+    async def judge(self, question: str, passage: Passage, grade: int) -> Verdict:
+        """How sure it is that `passage` answers `question`."""
+        asked = messages(
+            "judge",
+            question=question,
+            title=passage.hit.document.title,
+            label=passage.label,
+            evidence=passage.text.strip(),
+        )
+        request = ChatRequest(
+            messages=asked, model=self._model, temperature=0, max_tokens=1, top_logprobs=20
+        )
+        reply = await self._chat.complete(request, grade)
+        margin = yes_margin(reply)
+        usage = reply.usage
+        return Verdict(
+            probability(margin, passage),
+            margin,
+            usage.prompt_tokens if usage else 0,
+            usage.completion_tokens if usage else 0,
+        )
+
+
+def yes_margin(reply: ChatReply) -> float:
+    """Log-probability of 是 minus that of 否 at the first token."""
+    top = {a.token.strip(): a.logprob for t in reply.logprobs[:1] for a in t.top}
+    return top.get("是", NEVER) - top.get("否", NEVER)
+
+
+def probability(margin: float, passage: Passage) -> float:
+    """The logistic model over the margin and what code measures."""
+    weights = judge_weights()
+    cosine = passage.hit.scores.cosine or 0.0
+    z = weights.bias + weights.margin * margin
+    z += weights.overlap * passage.overlap + weights.cosine * cosine
+    return 1 / (1 + math.exp(-z))
+
+
+@cache
+def judge_weights() -> Weights:
+    """The reviewed weights."""
+    given = yaml.safe_load(DATA.joinpath("judge.yaml").read_text(encoding="utf-8"))
+    given.pop("reviewed")
+    return Weights(**given)

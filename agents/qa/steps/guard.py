@@ -1,0 +1,47 @@
+"""guard_input, detect_grade and guard_output: what may come in, and what may go out."""
+
+import re
+from dataclasses import replace
+
+from zhengwu.agents.qa.events import Retract, Status
+from zhengwu.agents.qa.replies import guards
+from zhengwu.agents.qa.state import Emit, State
+from zhengwu.pii.detect import detect
+from zhengwu.rag.text.normalise import normalise
+
+SECRET, PERSONAL = 4, 3
+_SECRECY_MARK = re.compile(r"(?:绝密|机密|秘密)\s*(?:★|☆|级文件)")
+_NEVER_SHOWN = frozenset({"identity_card", "bank_card", "mobile"})
+
+
+async def guard_input(state: State, emit: Emit) -> State:
+    """End a question that a rule of the door recognises."""
+    text = normalise(state.question.text)
+    for guard in guards():
+        if guard.pattern.search(text):
+            return state.ends(guard.status, guard.source)
+    return state
+
+
+async def detect_grade(state: State, emit: Emit) -> State:
+    """Grade the question by what is in it (DESIGN §4); grade 4 ends here."""
+    if _SECRECY_MARK.search(state.question.text):
+        return replace(state, grade=SECRET).ends(Status.SENSITIVE, "问题带有涉密标识")
+    if detect(state.question.text):
+        return replace(state, grade=PERSONAL)
+    return state
+
+
+async def guard_output(state: State, emit: Emit) -> State:
+    """Take back a sentence that would show somebody's number."""
+    bad = [
+        sentence.sentence_id
+        for sentence in state.sentences
+        if any(finding.kind in _NEVER_SHOWN for finding in detect(sentence.text))
+    ]
+    if not bad:
+        return state
+    emit(Retract(sentence_ids=tuple(bad), reason="含个人信息"))
+    kept = tuple(s for s in state.sentences if s.sentence_id not in bad)
+    state = replace(state, sentences=kept)
+    return state if kept else state.ends(Status.NO_SOURCE, "答复含个人信息，已撤回")

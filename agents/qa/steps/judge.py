@@ -1,0 +1,59 @@
+"""judge_answerable: which passage answers, if any. Likely ones first; a sure one ends the search."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from zhengwu.agents.qa.events import Status
+from zhengwu.agents.qa.judge import Judge, judge_weights
+from zhengwu.agents.qa.passage import Passage, passages
+from zhengwu.agents.qa.state import Emit, Judged, State
+from zhengwu.rag.knowledge import Hit, Knowledge
+from zhengwu.rag.text.segment import query_terms
+
+AT_MOST = 3
+"""Passages judged in one pass: each costs the reading of its text."""
+SURE = 0.9
+PER_HIT = 2
+
+
+class JudgeAnswerable:
+    """Judges the likeliest passages of the hits that were not judged yet."""
+
+    def __init__(self, knowledge: Knowledge, judge: Judge) -> None:
+        self._knowledge = knowledge
+        self._judge = judge
+
+    async def __call__(self, state: State, emit: Emit) -> State:
+        """Add verdicts to the state."""
+        seen = {judged.passage.hit.chunk for judged in state.judged}
+        hits = [hit for hit in state.hits if hit.chunk not in seen]
+        for passage in (await self._likeliest(state, hits))[:AT_MOST]:
+            verdict = await self._judge.judge(state.question.text, passage, state.grade)
+            state = replace(state, judged=(*state.judged, Judged(passage, verdict)))
+            state = state.used(verdict.prompt_tokens, verdict.completion_tokens)
+            if verdict.probability >= SURE:
+                break
+        return state
+
+    async def _likeliest(self, state: State, hits: Sequence[Hit]) -> list[Passage]:
+        asked = query_terms(" ".join([state.question.text, *state.rewritten]))
+        weights = await self._knowledge.weigh(state.question.kb, asked)
+        best = max((hit.scores.total for hit in hits), default=1.0) or 1.0
+        found: list[tuple[float, Passage]] = []
+        for hit in hits:
+            clauses = await self._knowledge.clauses(hit)
+            for passage in passages(weights, hit, clauses)[:PER_HIT]:
+                found.append((hit.scores.total / best + passage.overlap, passage))
+        return [passage for _, passage in sorted(found, key=lambda pair: -pair[0])]
+
+
+def is_answerable(state: State) -> bool:
+    """Whether a passage was found that answers surely enough."""
+    return state.best is not None and state.best.verdict.probability >= judge_weights().threshold
+
+
+async def decide(state: State, emit: Emit) -> State:
+    """End a question that nothing answers."""
+    if is_answerable(state):
+        return state
+    return state.ends(Status.NO_SOURCE, "没有找到足以回答的依据")
