@@ -20,6 +20,8 @@ from zhengwu.datasets.parse.marks import SENTENCE_END, begins_item
 
 INFO_END = "<!-- INFO END -->"
 MAX_FRONT_MATTER = 64_000
+# The same safe loader, in C where the wheel has it: ten times as fast.
+LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FRONT = re.compile(r"\A---[ \t]*\n(?P<yaml>.*?)\n---[ \t]*(?:\n|\Z)", re.S)
 _HEADING = re.compile(r"^(?P<marks>#{1,6})(?:[ \t\u3000]+(?P<text>.*?))?[ \t#]*$")
 _TABLE_RULE = re.compile(r"^\|?[ \t]*:?-+:?[ \t]*(\|[ \t]*:?-+:?[ \t]*)*\|?$")
@@ -41,9 +43,9 @@ def front_matter(text: str, name: str = "") -> tuple[dict[str, object], str]:
     if len(source) > MAX_FRONT_MATTER:
         raise CorruptDocument(f"{where}超过 {MAX_FRONT_MATTER} 字符，请精简。")
     try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(source)):
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(source, Loader=LOADER)):
             raise CorruptDocument(f"{where}使用了别名（*），请改为直接写出内容。")
-        data: object = yaml.safe_load(source)
+        data: object = yaml.load(source, Loader=LOADER)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise CorruptDocument(f"{where}无法解析，请检查缩进和引号：{error}") from error
     if data is None:

@@ -139,7 +139,8 @@ def test_a_rendered_statute_gives_its_tree_back(chapters: Chapters, first: int, 
 
 MARKS = st.sampled_from(
     ["", "第一章 ", "第三条 ", "第三条", "第十条之一 ", "一、", "（二）", "(三)", "1.", "２．",
-     "（4）", "⑤", "附件1 ", "附件：", "附：", "目录", "第一节 ", "第二编 ", "第一分编 ", "“第九条 "]
+     "（4）", "⑤", "附件1 ", "附件：", "附：", "目录", "第一节 ", "第二编 ", "第一分编 ",
+     "“第九条 "]
 )  # fmt: skip
 ENDS = st.sampled_from(["", "。", "：", "；", "”"])
 

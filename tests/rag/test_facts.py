@@ -2,10 +2,11 @@
 
 from datetime import date
 
+from zhengwu.datasets.dates import read_date
 from zhengwu.datasets.parse import ParsedDocument
 from zhengwu.datasets.parse.markdown import read_markdown
 from zhengwu.datasets.parse.text import read_text
-from zhengwu.rag.facts import read_date, read_facts
+from zhengwu.rag.facts import read_facts
 
 
 def test_a_statute() -> None:
