@@ -4,7 +4,7 @@ The documents become files first, so that parsing and cutting are measured too.
 """
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ class Workspace:
 @asynccontextmanager
 async def workspace(
     docs: Sequence[Doc], distractors: Path | None, embedder: Embedder | None
-) -> AsyncIterator[Workspace]:
+) -> AsyncGenerator[Workspace]:
     """Build the knowledge base in a temporary folder, and remove it afterwards."""
     with TemporaryDirectory(prefix="zhengwu-eval-") as name:
         home = Path(name)

@@ -81,8 +81,7 @@ class Snapshot:
 
     def search(self, request: Request, query: Vectors | None) -> list[Ranked]:
         """The best chunks in order; `query` is the question's unit vector, where there is one."""
-        hits = self._candidates(request, query)
-        kept = [hit for hit in hits if self._may_show(hit.document, request)]
+        kept = self._kept(request, query)
         cosines = self._vectors.cosines(query, [h.chunk for h in kept]) if query is not None else {}
         wrong = {hit.document: self._wrong_region(hit.document, request.text) for hit in kept}
         scores = fuse(kept, cosines, wrong)
@@ -93,12 +92,23 @@ class Snapshot:
         """How much each term tells, from its share of documents (inverse document frequency)."""
         return {term: -math.log(self._text.document_frequency(term) + 1e-4) for term in found}
 
-    def _candidates(self, request: Request, query: Vectors | None) -> list[TextHit]:
-        hits = self._text.search(query_terms(request.text), CANDIDATES)
+    def _kept(self, request: Request, query: Vectors | None) -> list[TextHit]:
+        """Candidates that may be shown; looks further where others' documents fill the list."""
+        limit = CANDIDATES
+        while True:
+            hits = self._candidates(request, query, limit)
+            kept = [hit for hit in hits if self._may_show(hit.document, request)]
+            if len(kept) >= request.top or len(hits) < limit:
+                return kept
+            limit *= 4
+
+    def _candidates(self, request: Request, query: Vectors | None, limit: int) -> list[TextHit]:
+        hits = self._text.search(query_terms(request.text), limit)
         if query is None or not len(self._vectors):
             return hits
         known = {hit.chunk for hit in hits}
-        near = [hit.chunk for hit in self._vectors.search(query, NEAREST) if hit.chunk not in known]
+        nearest = NEAREST * limit // CANDIDATES
+        near = [hit.chunk for hit in self._vectors.search(query, nearest) if hit.chunk not in known]
         found = self._text.documents_of(near)
         return hits + [TextHit(chunk, found[chunk], 0.0, 0.0) for chunk in near if chunk in found]
 

@@ -30,7 +30,6 @@ from zhengwu.rag.knowledge import Knowledge
 log = logging.getLogger(__name__)
 
 Step = Callable[[State, Emit], Awaitable[State]]
-ENDED = None
 
 
 class CitizenQA:
@@ -63,12 +62,12 @@ class CitizenQA:
         Closing the generator ends the work, also at the model.
 
         Raises:
-            UnknownKnowledgeBase, UnknownRegion, BadQuestion: before any event but `start`.
+            UnknownKnowledgeBase, UnknownRegion, BadQuestion: before any event.
         """
         run = _Run(self.steps, self._record, question)
         task = asyncio.create_task(run.walk())
         try:
-            while (event := await run.events.get()) is not ENDED:
+            while (event := await run.events.get()) is not None:
                 yield event
             await task
         finally:
@@ -86,21 +85,16 @@ class _Run:
         self._record = record
         self._started = time.monotonic()
         self._timings: dict[str, float] = {}
+        self._begun = False
         conversation = question.conversation or uuid.uuid4().hex
         self._state = State(question, uuid.uuid4().hex, conversation)
 
     async def walk(self) -> None:
         """Run the steps, record the end, and close the stream whatever happens."""
         try:
-            state = self._state
-            label = ai_label()
-            start = Start(
-                answer_id=state.answer_id, conversation=state.conversation, ai_label=label
-            )
-            self._emit(start)
-            await self._end(await self._through_steps(state))
+            await self._end(await self._through_steps(self._state))
         finally:
-            self.events.put_nowait(ENDED)
+            self.events.put_nowait(None)
 
     async def _through_steps(self, state: State) -> State:
         for name, step in self._steps:
@@ -132,11 +126,22 @@ class _Run:
         )
 
     def _emit(self, event: Event) -> None:
+        # Not before there is something to say: a wrong knowledge base or region is an error of the
+        # request, and has to come instead of a stream.
+        if not self._begun:
+            self._begun = True
+            self._put_start()
         if isinstance(event, Sources):
             self._timings.setdefault("first_source", _since(self._started))
         if isinstance(event, Sentence):
             self._timings.setdefault("first_token", _since(self._started))
         self.events.put_nowait(event)
+
+    def _put_start(self) -> None:
+        state = self._state
+        self.events.put_nowait(
+            Start(answer_id=state.answer_id, conversation=state.conversation, ai_label=ai_label())
+        )
 
 
 def unless_answerable(step: Step) -> Step:

@@ -1,4 +1,4 @@
-"""The prompts: versioned files, filled in. The fixed part comes first, so engines keep it cached."""
+"""The prompts: versioned files, filled in. The fixed part comes first: engines keep it cached."""
 
 from functools import cache
 from importlib.resources import files

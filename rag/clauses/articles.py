@@ -39,13 +39,18 @@ class Articles:
         """Place every block."""
         for block in blocks:
             if block.kind == "table":
-                here = self._article or self._here()
-                self._tree.leaf(here, "t", "表", "表{}", block.text)
+                self._tree.leaf(self._innermost(), "t", "表", "表{}", block.text)
             elif not (self._division(block) or self._opens_article(block)):
                 self._text(block)
             self._open_quotes += block.text.count("“") - block.text.count("”")
             if self._article is None:
                 self._open_quotes = 0
+
+    def _innermost(self) -> Node:
+        """What a table belongs to: the item, paragraph or article that is open, or the heading."""
+        if self._items:
+            return self._items[-1][1]
+        return self._paragraph or self._article or self._here()
 
     def _here(self) -> Node:
         return self._divisions[-1] if self._divisions else self._root

@@ -1,4 +1,4 @@
-"""judge_answerable: which passage answers, if any. Likely ones first; a sure one ends the search."""
+"""judge_answerable: which passage answers, if any. Likely ones first; a sure one ends it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
