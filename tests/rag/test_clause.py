@@ -242,6 +242,14 @@ def test_a_table_of_contents_opens_no_chapters() -> None:
     assert clauses[0].level == "段" and clauses[1].label == "第一章 总则"
 
 
+def test_a_table_belongs_to_the_paragraph_above_it() -> None:
+    table = Block("table", "类 | 元", 0, None, (("类", "元"),))
+    blocks = (Block("paragraph", "第一条 标准如下："), table, Block("paragraph", "（一）另计。"))
+    clauses = build_clauses(ParsedDocument("题", blocks))
+    assert [c.id for c in clauses] == ["a1", "a1.k1", "a1.k1.t1", "a1.k1.x1"]
+    assert clauses[0].text == "标准如下：\n类 | 元\n（一）另计。"
+
+
 def test_annexes_have_ids_of_their_own() -> None:
     clauses = build_clauses(
         ParsedDocument(
