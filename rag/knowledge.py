@@ -5,6 +5,7 @@ questions being answered; grades and permissions of callers come from its caller
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from zhengwu.db.engine import reader
 from zhengwu.db.tables import Chunk, ClauseRow, Document, Generation
+from zhengwu.models.errors import ModelError
 from zhengwu.rag.errors import UnknownClause, UnknownKnowledgeBase, UnknownRegion
 from zhengwu.rag.fuse import Scores
 from zhengwu.rag.index.fulltext import TextReader
@@ -26,6 +28,10 @@ from zhengwu.rag.store import HISTORY, LIVE
 from zhengwu.rag.validity import Span, status_on
 
 NEIGHBOURS = 2
+EMBED_S = 0.4
+"""How long a search waits for the question's vector before it goes on without one."""
+
+log = logging.getLogger(__name__)
 
 
 class Embedder(Protocol):
@@ -152,9 +158,7 @@ class Knowledge:
     async def clauses(self, hit: Hit) -> list[StoredClause]:
         """The clauses of a hit and all below them, in reading order."""
         below = [ClauseRow.clause_id.startswith(f"{name}.") for name in hit.clause_ids]
-        query = select(
-            ClauseRow.clause_id, ClauseRow.parent, ClauseRow.level, ClauseRow.label, ClauseRow.text
-        ).where(
+        query = _clause_columns().where(
             ClauseRow.document == hit.document.id,
             or_(ClauseRow.clause_id.in_(hit.clause_ids), *below),
         )
@@ -178,6 +182,20 @@ class Knowledge:
                 .order_by(ClauseRow.position)
             )
             return _open_clause(_info(info), list(rows), clause_id)
+
+    async def outline(self, kb: str, doc_id: str) -> list[StoredClause]:
+        """Every clause of the newest version of a document, in reading order.
+
+        Raises:
+            UnknownClause: the document is not there.
+        """
+        async with self._engine.connect() as connection:
+            info = (await connection.execute(_newest_version(kb, doc_id))).first()
+            if info is None:
+                raise UnknownClause(f"知识库“{kb}”里没有文件“{doc_id}”；请检查编号")
+            query = _clause_columns().where(ClauseRow.document == info.id)
+            rows = await connection.execute(query.order_by(ClauseRow.position))
+            return [StoredClause(*row) for row in rows]
 
     async def snapshot(self, kb: str) -> Snapshot:
         """The newest published state of `kb`, opened once."""
@@ -214,7 +232,13 @@ class Knowledge:
     async def _vector(self, text: str) -> Vectors | None:
         if self._embedder is None:
             return None
-        return (await self._embedder.embed([text], "query"))[0]
+        try:
+            async with asyncio.timeout(EMBED_S):
+                return (await self._embedder.embed([text], "query"))[0]
+        except (ModelError, TimeoutError) as error:
+            # Vectors only add to full text: a pool that is busy or down must not stop a search.
+            log.warning("no vector for a query: %s", error or "timeout")
+            return None
 
 
 async def _read_hits(connection: AsyncConnection, ranked: Sequence[Ranked]) -> list[Hit]:
@@ -225,6 +249,11 @@ async def _read_hits(connection: AsyncConnection, ranked: Sequence[Ranked]) -> l
         for r in ranked
         if (row := rows.get(r.chunk)) is not None
     ]
+
+
+def _clause_columns() -> Select[Any]:
+    row = ClauseRow
+    return select(row.clause_id, row.parent, row.level, row.label, row.text)
 
 
 def _newest_version(kb: str, doc_id: str) -> Select[Any]:

@@ -67,6 +67,8 @@ def _older(versions: Sequence[Span]) -> list[Span]:
         last_day = next_start - timedelta(days=1)
         if span.effective_to and span.effective_to < last_day:
             continue  # its own term ended before the newer version began
+        if span.effective_to is None and span.status == REPEALED:
+            continue  # repealed on a day it does not say: never brought back
         if span.effective_to != last_day or span.status != REVISED:
             changed.append(replace(span, effective_to=last_day, status=REVISED))
     return changed

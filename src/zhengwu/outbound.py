@@ -75,13 +75,32 @@ class Outbound:
         Raises:
             OutboundError: no answer came, or `self` would leave the machine.
         """
+        async with self._request("GET", url, headers, None) as response:
+            yield response
+
+    @asynccontextmanager
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
+        """POST `body` to `url`, otherwise like `get`.
+
+        Raises:
+            OutboundError: as for `get`.
+        """
+        async with self._request("POST", url, headers, body) as response:
+            yield response
+
+    @asynccontextmanager
+    async def _request(
+        self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
         if self._session is None:
             raise OutboundError("外联客户端尚未打开，请用 async with Outbound(...)")
         if self._local and _host(url) not in LOOPBACK:
             raise OutboundError(f"用途“self”只能访问本机，不能访问 {url}")
         try:
-            async with self._session.get(
-                url, headers=headers, allow_redirects=not self._local
+            async with self._session.request(
+                method, url, headers=headers, data=body, allow_redirects=not self._local
             ) as response:
                 yield response
         except (aiohttp.ClientError, TimeoutError) as error:

@@ -28,6 +28,16 @@ class Leased:
     attempts: int
 
 
+@dataclass(frozen=True)
+class JobState:
+    """A job as anyone may see it: queued, running, done or failed."""
+
+    status: str
+    progress: float
+    result: dict[str, Any] | None
+    error: str | None
+
+
 class JobQueue:
     """The queue over one database. Safe for several workers on PostgreSQL and SQLite."""
 
@@ -80,6 +90,12 @@ class JobQueue:
     async def failed(self, job: Leased, error: str) -> None:
         """Close the job with the reason of its failure, unless another worker took it up."""
         await self._run(_finish(_held(job), "failed", error=error))
+
+    async def look(self, job: int) -> JobState:
+        """How far the job `job` is, or how it ended."""
+        query = select(Job.status, Job.progress, Job.result, Job.error).where(Job.id == job)
+        async with reader(self._engine).connect() as connection:
+            return JobState(*(await connection.execute(query)).one())
 
     async def counts(self) -> dict[str, int]:
         """How many jobs there are by status."""

@@ -1,0 +1,57 @@
+"""The pool as a command sees it: its embedder and how busy its chat model is. Only wiring."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+import orjson
+
+from zhengwu.errors import OutboundError
+from zhengwu.gateway.parts import PoolEmbedder
+from zhengwu.gateway.served import EMBED_ALIAS, served_models
+from zhengwu.models.catalogue import load_catalogue
+from zhengwu.models.client import EmbedClient
+from zhengwu.models.egress import Egress
+from zhengwu.models.router import Router
+from zhengwu.outbound import Outbound
+from zhengwu.settings import Settings
+
+
+@asynccontextmanager
+async def open_embedder(
+    settings: Settings, environment: Mapping[str, str]
+) -> AsyncGenerator[PoolEmbedder]:
+    """The pool's embedding model."""
+    async with Egress(keys=environment) as egress:
+        served = served_models(settings, load_catalogue(), environment)
+        yield PoolEmbedder(EmbedClient(Router(served.routes(), egress), EMBED_ALIAS))
+
+
+class PoolLoad:
+    """Asks the chat engine how many requests it works on."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = f"http://127.0.0.1:{settings.pool_port}/{settings.chat_model}/load"
+        self._outbound = Outbound("self", 1, 2.0)
+
+    async def __aenter__(self) -> Self:
+        """Open the connection."""
+        await self._outbound.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Close it."""
+        await self._outbound.__aexit__(kind, value, tb)
+
+    async def busy(self) -> bool:
+        """Whether somebody waits for the chat model; a pool that does not answer counts as busy."""
+        try:
+            async with self._outbound.get(self._url) as response:
+                if response.status != 200:
+                    return True
+                return int(orjson.loads(await response.read())["ongoing"]) > 0
+        except (OutboundError, orjson.JSONDecodeError, KeyError):
+            return True
