@@ -1,8 +1,8 @@
 """Pulling: the order of sources, the lock, the disk, and what is said when it fails."""
 
 import hashlib
-import multiprocessing
-import time
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,21 +30,20 @@ from zhengwu.settings import Settings, read_settings
 MakeCard = Callable[..., ModelCard]
 
 
-class Slow:
-    """A source that takes its time; counts how often it was asked in a file of its own."""
+class Handy:
+    """A source that has it; counts how often it was asked."""
 
-    name = "slow"
+    name = "handy"
 
-    def __init__(self, content: bytes, log: Path, seconds: float = 0.5) -> None:
-        self.content, self.log, self.seconds = content, log, seconds
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.asked = 0
 
     def offers(self, card: ModelCard) -> bool:
         return True
 
     def fetch(self, fetch: Fetch) -> None:
-        with self.log.open("a") as log:
-            log.write("fetched\n")
-        time.sleep(self.seconds)
+        self.asked += 1
         fetch.target(fetch.card.files[0]).write_bytes(self.content)
 
 
@@ -112,11 +111,11 @@ def test_a_folder_with_a_wrong_file_is_an_error_and_the_file_stays(
     held = tmp_path / "mount" / "tiny.gguf"
     held.parent.mkdir()
     held.write_bytes(b"x" * len(content))
-    slow = Slow(content, tmp_path / "log", 0)
+    handy = Handy(content)
     with pytest.raises(WeightsDigest, match=r"mount/tiny\.gguf"):
-        Puller(settings, [Shelf(held.parent), slow]).pull(make_card())
+        Puller(settings, [Shelf(held.parent), handy]).pull(make_card())
     assert held.exists()
-    assert not (tmp_path / "log").exists()
+    assert not handy.asked
 
 
 def test_every_source_down_lists_each_and_why(
@@ -157,27 +156,32 @@ def test_wheels_need_room_twice(settings: Settings, make_card: MakeCard, content
         Puller(settings, [Mirror(0.5, free=once)]).pull(make_card())
 
 
-def pull_in_a_process(settings: Settings, card: ModelCard, slow: Slow) -> None:
-    Puller(settings, [slow]).pull(card)
+HOLD = """
+import sys, time
+from pathlib import Path
+from filelock import FileLock
+folder, content = map(Path, sys.argv[1:])
+with FileLock(folder / ".lock"):
+    print("held", flush=True)
+    time.sleep(1)
+    (folder / "tiny.gguf").write_bytes(content.read_bytes())
+"""
 
 
 def test_a_second_pull_waits_and_finds_it_done(
     settings: Settings, make_card: MakeCard, content: bytes, tmp_path: Path
 ) -> None:
-    slow = Slow(content, tmp_path / "log", 1.0)
-    card = make_card()
-    first = multiprocessing.get_context("fork").Process(
-        target=pull_in_a_process, args=(settings, card, slow)
-    )
-    first.start()
-    while not slow.log.exists():
-        time.sleep(0.01)
-    seen: list[Progress] = []
-    path = Puller(settings, [slow]).pull(card, seen.append)
-    first.join(10)
+    folder = settings.weights / "tiny"
+    folder.mkdir(parents=True)
+    (tmp_path / "content").write_bytes(content)
+    command = [sys.executable, "-c", HOLD, str(folder), str(tmp_path / "content")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout
+        assert first.stdout.readline() == "held\n"
+        seen: list[Progress] = []
+        path = Puller(settings, [Broken()]).pull(make_card(), seen.append)
     assert path.read_bytes() == content
-    assert slow.log.read_text() == "fetched\n"
-    assert seen[0].stage == "waiting"
+    assert [p.stage for p in seen] == ["waiting", "done"]
     assert "等待" in seen[0].note
 
 
@@ -187,7 +191,7 @@ def test_the_lock_is_let_go_after_a_failure(
     with pytest.raises(SourcesDown):
         Puller(settings, [Broken()]).pull(make_card())
     seen: list[Progress] = []
-    Puller(settings, [Slow(content, tmp_path / "log", 0)]).pull(make_card(), seen.append)
+    Puller(settings, [Handy(content)]).pull(make_card(), seen.append)
     assert "waiting" not in {p.stage for p in seen}
 
 

