@@ -7,6 +7,7 @@ from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from zhengwu.agents.qa.path import CitizenQA
 from zhengwu.db.engine import open_database
 from zhengwu.db.migrate import migrate
 from zhengwu.gateway.app import Parts
@@ -32,7 +33,6 @@ QUESTION_GRADE = 3
 class Ground:
     """What an answer path is built on. `chat_model` is the route of the chat model."""
 
-    settings: Settings
     engine: AsyncEngine
     knowledge: Knowledge
     chat: ChatClient
@@ -40,6 +40,11 @@ class Ground:
 
 
 MakeAsker = Callable[[Ground], Asker]
+
+
+def citizen_qa(ground: Ground) -> Asker:
+    """The real answer path."""
+    return CitizenQA(ground.engine, ground.knowledge, ground.chat, ground.chat_model)
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ async def open_parts(
             keys=ApiKeys(engine),
             served=served,
             upstreams=chat,
-            asker=make_asker(Ground(settings, engine, knowledge, chat)),
+            asker=make_asker(Ground(engine, knowledge, chat)),
             knowledge=knowledge,
             checks=(
                 database_check(engine),
