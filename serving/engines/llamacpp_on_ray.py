@@ -5,6 +5,7 @@ without holding back a byte, and closing the relay stops the generation.
 """
 
 import secrets
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
 import aiohttp
@@ -15,6 +16,7 @@ from ray import serve
 from ray.serve import Application
 from starlette.types import Receive, Scope, Send
 
+from zhengwu.serving.engines.assemble import assemble, events
 from zhengwu.serving.engines.options import serve_options
 from zhengwu.serving.errors import EngineError, EngineRefused
 from zhengwu.serving.gate import Gate
@@ -27,6 +29,9 @@ CONTEXT_OVERFLOW = "exceed_context_size_error"
 def build(spec: DeploymentSpec) -> Application:
     """One replica holds one engine with `max_ongoing_requests` slots."""
     return serve.deployment(**serve_options(spec))(serve.ingress()(LlamaCpp)).bind(spec)
+
+
+Reply = Callable[[aiohttp.ClientResponse, Send], Awaitable[None]]
 
 
 class Engine(Protocol):
@@ -70,7 +75,12 @@ class LlamaCpp:
         if body.get("n", 1) != 1:
             raise EngineRefused("n 只能是 1；请分几次请求。", 400, "unsupported_n")
         path = request.url.path[request.url.path.index("/v1/") :]
-        return Relay(self._gate, self._client(), self._engine.listening_address + path, raw)
+        stream = bool(body.get("stream"))
+        if not stream:
+            usage = {"stream_options": {"include_usage": True}}
+            raw = orjson.dumps({**body, **usage, "stream": True})
+        url = self._engine.listening_address + path
+        return Relay(self._gate, self._client(), url, raw, _forward if stream else _answer_whole)
 
     async def check_health(self) -> None:
         """Ray Serve calls this every few seconds, and replaces the replica when it raises.
@@ -94,6 +104,7 @@ class LlamaCpp:
                 headers={"Authorization": f"Bearer {self._key}"},
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
                 connector=aiohttp.TCPConnector(limit=0),
+                read_bufsize=2**20,  # a line with many log-probabilities is long
             )
         return self._session
 
@@ -101,10 +112,13 @@ class LlamaCpp:
 class Relay(Response):
     """A response that holds a place at the gate from its first to its last byte."""
 
-    def __init__(self, gate: Gate, client: aiohttp.ClientSession, url: str, raw: bytes) -> None:
-        """Relay `raw` to `url` once there is a place."""
+    def __init__(
+        self, gate: Gate, client: aiohttp.ClientSession, url: str, raw: bytes, reply: Reply
+    ) -> None:
+        """Relay `raw` to `url` once there is a place; `reply` hands the answer back."""
         super().__init__()
         self._gate, self._client, self._url, self._raw = gate, client, url, raw
+        self._reply = reply
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream the engine's answer; stop the engine when the client leaves."""
@@ -117,7 +131,7 @@ class Relay(Response):
                 async with self._client.post(self._url, data=self._raw, headers=headers) as answer:
                     if answer.status != 200:
                         raise _refusal(answer.status, await answer.read())
-                    await _forward(answer, send)
+                    await self._reply(answer, send)
             except aiohttp.ClientError as error:
                 raise EngineError(f"llama.cpp 在回答中断开：{error!r}。请重试。") from error
 
@@ -129,6 +143,13 @@ async def _forward(answer: aiohttp.ClientResponse, send: Send) -> None:
     async for chunk in answer.content.iter_any():
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _answer_whole(answer: aiohttp.ClientResponse, send: Send) -> None:
+    body = orjson.dumps(await assemble(events(answer.content)))
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _refusal(status: int, raw: bytes) -> EngineRefused:

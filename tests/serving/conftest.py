@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.needs import need
 from tests.serving.running import CHAT, EMBED, Pool, free_port
+
 from zhengwu.models.catalogue import load_catalogue
 from zhengwu.models.errors import WeightsMissing
 from zhengwu.models.weights.folder import locate

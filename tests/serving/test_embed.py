@@ -10,7 +10,6 @@ import numpy as np
 import openai
 import pytest
 from numpy.typing import NDArray
-
 from tests.serving.running import EMBED, Pool
 
 pytestmark = pytest.mark.engine

@@ -8,7 +8,6 @@ from typing import Any
 import aiohttp
 import openai
 import pytest
-
 from tests.serving.running import CHAT, Pool
 
 pytestmark = pytest.mark.engine
@@ -164,9 +163,7 @@ async def test_a_full_queue_says_when_to_come_back(pool: Pool) -> None:
 
 def test_a_killed_replica_is_an_error_and_comes_back(pool: Pool, client: openai.OpenAI) -> None:
     old = pool.replica(CHAT)
-    stream = client.chat.completions.create(
-        model=CHAT, messages=LONG, max_tokens=2000, stream=True
-    )
+    stream = client.chat.completions.create(model=CHAT, messages=LONG, max_tokens=2000, stream=True)
     with pytest.raises((openai.APIError, aiohttp.ClientError)) as caught:
         for number, _ in enumerate(stream):
             if number == 3:
