@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from zhengwu.datasets.parse import Limits
 from zhengwu.db.engine import open_database
 from zhengwu.db.migrate import migrate
@@ -26,6 +28,9 @@ KB = "eval"
 class Workspace:
     """The knowledge base, how it was built, and what each stored id stands for."""
 
+    engine: AsyncEngine
+    folder: Path
+    embedder: Embedder | None
     knowledge: Knowledge
     chunks: int
     index_seconds: float
@@ -55,8 +60,16 @@ async def workspace(
                 while await filler.step():
                     pass
             embedded = time.monotonic()
-            knowledge = Knowledge(engine, home / "knowledge", embedder)
-            yield Workspace(knowledge, report.chunks, indexed - started, embedded - indexed)
+            folder = home / "knowledge"
+            yield Workspace(
+                engine=engine,
+                folder=folder,
+                embedder=embedder,
+                knowledge=Knowledge(engine, folder, embedder),
+                chunks=report.chunks,
+                index_seconds=round(indexed - started, 2),
+                embed_seconds=round(embedded - indexed, 2),
+            )
         finally:
             await engine.dispose()
 

@@ -7,9 +7,7 @@ from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from zhengwu.agents.qa.path import CitizenQA
-from zhengwu.db.engine import open_database
-from zhengwu.db.migrate import migrate
+from zhengwu.agents.qa.path import citizen_qa
 from zhengwu.gateway.app import Parts
 from zhengwu.gateway.keys import ApiKeys
 from zhengwu.gateway.pages import Pages
@@ -42,9 +40,9 @@ class Ground:
 MakeAsker = Callable[[Ground], Asker]
 
 
-def citizen_qa(ground: Ground) -> Asker:
+def real_asker(ground: Ground) -> Asker:
     """The real answer path."""
-    return CitizenQA(ground.engine, ground.knowledge, ground.chat, ground.chat_model)
+    return citizen_qa(ground.engine, ground.knowledge, ground.chat, ground.chat_model)
 
 
 @dataclass(frozen=True)
@@ -56,18 +54,6 @@ class PoolEmbedder:
     async def embed(self, texts: Sequence[str], input_type: Literal["query", "passage"]) -> Vectors:
         """One vector a text."""
         return await self.client.embed(texts, input_type, QUESTION_GRADE)
-
-
-@asynccontextmanager
-async def open_engine(settings: Settings) -> AsyncGenerator[AsyncEngine]:
-    """The database, brought to its newest shape."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    engine = open_database(settings.database)
-    try:
-        await migrate(engine)
-        yield engine
-    finally:
-        await engine.dispose()
 
 
 @asynccontextmanager

@@ -13,11 +13,12 @@ from fastapi import FastAPI
 from filelock import FileLock, Timeout
 
 from zhengwu.db.engine import is_sqlite
+from zhengwu.db.home import open_engine
 from zhengwu.gateway.app import create_app
 from zhengwu.gateway.edge.observe import LOGGER as ACCESS
 from zhengwu.gateway.errors import AlreadyRunning, PortTaken
 from zhengwu.gateway.keys import ensure_admin_key
-from zhengwu.gateway.parts import MakeAsker, open_engine, open_parts
+from zhengwu.gateway.parts import MakeAsker, open_parts
 from zhengwu.settings import Settings
 
 GRACE_S = 3

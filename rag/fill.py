@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import distinct, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from zhengwu.db.engine import reader
@@ -47,7 +47,7 @@ class Filler:
 
     async def _kbs(self) -> list[str]:
         async with reader(self._engine).connect() as connection:
-            rows = await connection.execute(select(distinct(Generation.kb)))
+            rows = await connection.execute(select(Generation.kb).distinct())
             return sorted(str(row[0]) for row in rows)
 
     async def _fill(self, kb: str, waiting: Sequence[store.StoredChunk]) -> None:

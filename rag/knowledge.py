@@ -251,7 +251,7 @@ async def _read_hits(connection: AsyncConnection, ranked: Sequence[Ranked]) -> l
     ]
 
 
-def _clause_columns() -> Select[Any]:
+def _clause_columns() -> Select[str, str | None, str, str, str]:
     row = ClauseRow
     return select(row.clause_id, row.parent, row.level, row.label, row.text)
 

@@ -49,6 +49,8 @@ class Request:
     day: date | None
     region: str | None = None
     top: int = 10
+    excluded: frozenset[str] = frozenset()
+    """Ids of documents that must not be found."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,8 @@ class Snapshot:
         info = self._documents.get(document)
         if info is None or (request.day and not holds(info.span, request.day)):
             return False
+        if info.doc_id in request.excluded:
+            return False
         return request.region is None or applies(info.region or "", request.region)
 
     def _wrong_region(self, document: int, text: str) -> bool:
@@ -128,4 +132,3 @@ class Snapshot:
     def _ranked(self, hit: TextHit, scores: Scores, day: date | None) -> Ranked:
         info = self._documents[hit.document]
         return Ranked(hit.chunk, info, status_on(info.span, day or date.today()), scores)
-

@@ -118,6 +118,8 @@ class Done(Frozen):
     status: Status
     reason: str = ""
     text: str = ""
+    confidence: float = 0.0
+    """How sure the judge was of the best passage, from 0 to 1; 0 where none was judged."""
     next_steps: tuple[NextStep, ...] = ()
     timings: dict[str, float] = Field(default_factory=dict)
     """Milliseconds by step, and `first_source`, `first_token`, `total`."""

@@ -11,10 +11,10 @@ from functools import cache
 
 import yaml
 
+from zhengwu.agents.qa.chat import Chat
 from zhengwu.agents.qa.passage import Passage
 from zhengwu.agents.qa.prompt import messages
 from zhengwu.agents.qa.replies import DATA
-from zhengwu.models.client import ChatClient
 from zhengwu.models.wire import ChatReply, ChatRequest
 
 NEVER = -15.0
@@ -45,7 +45,7 @@ class Verdict:
 class Judge:
     """Judges passages with the chat model."""
 
-    def __init__(self, chat: ChatClient, model: str) -> None:
+    def __init__(self, chat: Chat, model: str) -> None:
         self._chat = chat
         self._model = model
 

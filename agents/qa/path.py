@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from zhengwu.agents.qa.chat import Chat
 from zhengwu.agents.qa.events import Done, Event, Question, Sentence, Sources, Start, Status
 from zhengwu.agents.qa.judge import Judge
 from zhengwu.agents.qa.replies import ai_label, reply
@@ -23,7 +24,6 @@ from zhengwu.agents.qa.steps.find import Retrieve, Rewrite, Route
 from zhengwu.agents.qa.steps.guard import detect_grade, guard_input, guard_output
 from zhengwu.agents.qa.steps.judge import JudgeAnswerable, decide, is_answerable
 from zhengwu.agents.qa.steps.record import Record
-from zhengwu.models.client import ChatClient
 from zhengwu.models.errors import ModelError
 from zhengwu.rag.knowledge import Knowledge
 
@@ -32,29 +32,37 @@ log = logging.getLogger(__name__)
 Step = Callable[[State, Emit], Awaitable[State]]
 
 
-class CitizenQA:
-    """Answers citizens' questions from one knowledge store with one chat model."""
+def answer_path(knowledge: Knowledge, chat: Chat, model: str) -> tuple[tuple[str, Step], ...]:
+    """The steps, in order, with their names."""
+    retrieve = Retrieve(knowledge)
+    judge = JudgeAnswerable(knowledge, Judge(chat, model))
+    return (
+        ("guard_input", guard_input),
+        ("detect_grade", detect_grade),
+        ("route", Route(knowledge)),
+        ("retrieve", retrieve),
+        ("faq", Faq(knowledge)),
+        ("judge_answerable", judge),
+        ("rewrite", unless_answerable(Rewrite(chat, model))),
+        ("retrieve_again", unless_answerable(retrieve)),
+        ("judge_again", unless_answerable(judge)),
+        ("decide", decide),
+        ("answer", Answer(chat, model)),
+        ("verify_citations", VerifyCitations(knowledge)),
+    )
 
-    def __init__(
-        self, engine: AsyncEngine, knowledge: Knowledge, chat: ChatClient, model: str
-    ) -> None:
-        retrieve = Retrieve(knowledge)
-        judge = JudgeAnswerable(knowledge, Judge(chat, model))
-        self.steps: tuple[tuple[str, Step], ...] = (
-            ("guard_input", guard_input),
-            ("detect_grade", detect_grade),
-            ("route", Route(knowledge)),
-            ("retrieve", retrieve),
-            ("faq", Faq(knowledge)),
-            ("judge_answerable", judge),
-            ("rewrite", unless_answerable(Rewrite(chat, model))),
-            ("retrieve_again", unless_answerable(retrieve)),
-            ("judge_again", unless_answerable(judge)),
-            ("decide", decide),
-            ("answer", Answer(chat, model)),
-            ("verify_citations", VerifyCitations(knowledge)),
-        )
-        self._record = Record(engine)
+
+def citizen_qa(engine: AsyncEngine, knowledge: Knowledge, chat: Chat, model: str) -> "CitizenQA":
+    """The whole path, recording into `engine`."""
+    return CitizenQA(answer_path(knowledge, chat, model), Record(engine))
+
+
+class CitizenQA:
+    """Takes a question through the steps and tells what happens as events."""
+
+    def __init__(self, steps: tuple[tuple[str, Step], ...], record: Record) -> None:
+        self._steps = steps
+        self._record = record
 
     async def ask(self, question: Question) -> AsyncGenerator[Event]:
         """The events of one question: `start` first, `done` last.
@@ -64,7 +72,7 @@ class CitizenQA:
         Raises:
             UnknownKnowledgeBase, UnknownRegion, BadQuestion: before any event.
         """
-        run = _Run(self.steps, self._record, question)
+        run = _Run(self._steps, self._record, question)
         task = asyncio.create_task(run.walk())
         try:
             while (event := await run.events.get()) is not None:
@@ -119,6 +127,7 @@ class _Run:
                 status=status,
                 reason=state.reason,
                 text=canned.text,
+                confidence=round(state.best.verdict.probability, 4) if state.best else 0.0,
                 next_steps=state.next_steps or canned.next_steps,
                 timings=self._timings,
                 tokens=state.tokens,

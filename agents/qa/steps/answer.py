@@ -7,6 +7,7 @@ shown only when code finds it backed by the quotation.
 import logging
 from dataclasses import replace
 
+from zhengwu.agents.qa.chat import Chat
 from zhengwu.agents.qa.cite import cite
 from zhengwu.agents.qa.events import Citation, Retract, Sentence, Status
 from zhengwu.agents.qa.judge import judge_weights
@@ -14,7 +15,6 @@ from zhengwu.agents.qa.passage import Passage
 from zhengwu.agents.qa.prompt import messages
 from zhengwu.agents.qa.state import Emit, State
 from zhengwu.agents.qa.verify import quoted, supported
-from zhengwu.models.client import ChatClient
 from zhengwu.models.errors import ModelError
 from zhengwu.models.wire import ChatRequest
 from zhengwu.rag.errors import UnknownClause
@@ -31,7 +31,7 @@ PASSAGES = 2
 class Answer:
     """Shows the quotation at once, then the model's sentence once it has passed its check."""
 
-    def __init__(self, chat: ChatClient, model: str) -> None:
+    def __init__(self, chat: Chat, model: str) -> None:
         self._chat = chat
         self._model = model
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
+from zhengwu.agents.qa.chat import Chat
 from zhengwu.agents.qa.events import Source, Sources
 from zhengwu.agents.qa.prompt import messages
 from zhengwu.agents.qa.state import Emit, State
-from zhengwu.models.client import ChatClient
 from zhengwu.models.wire import ChatRequest
 from zhengwu.rag.errors import BadQuestion, UnknownRegion
 from zhengwu.rag.knowledge import Hit, Knowledge
@@ -73,7 +73,7 @@ class Retrieve:
 class Rewrite:
     """Asks the model for the words a statute would use, when what was found does not answer."""
 
-    def __init__(self, chat: ChatClient, model: str) -> None:
+    def __init__(self, chat: Chat, model: str) -> None:
         self._chat = chat
         self._model = model
 

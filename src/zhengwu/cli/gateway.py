@@ -6,12 +6,12 @@ import typer
 import uvloop
 
 from zhengwu.errors import ZhengwuError
-from zhengwu.gateway.parts import MakeAsker, citizen_qa
+from zhengwu.gateway.parts import MakeAsker, real_asker
 from zhengwu.gateway.server import serve, set_up_logs
 from zhengwu.settings import read_settings
 
 
-def register(app: typer.Typer, make_asker: MakeAsker = citizen_qa) -> None:
+def register(app: typer.Typer, make_asker: MakeAsker = real_asker) -> None:
     """Add the command to `app`. `make_asker` builds the answer path from what it stands on."""
 
     @app.command(help="启动网关和网页，直到 Ctrl-C。通常由 zhengwu up 启动。")

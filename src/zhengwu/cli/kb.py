@@ -14,10 +14,11 @@ from rich.table import Table
 
 from zhengwu.cli.output import Json, failures, show
 from zhengwu.datasets.starter import STARTER
+from zhengwu.db.home import open_engine
 from zhengwu.jobs.queue import JobQueue
+from zhengwu.rag.fuse import DOCUMENT_WEIGHT
 from zhengwu.rag.intake import Intake
 from zhengwu.rag.knowledge import Knowledge
-from zhengwu.db.home import open_engine
 from zhengwu.rag.snapshot import Request
 from zhengwu.serving.stack import status
 from zhengwu.settings import read_settings
@@ -89,10 +90,11 @@ def search(
             typer.echo(f"{number}. {hit.path}（{hit.status}）")
             if explain:
                 s = hit.scores
-                typer.echo(
-                    f"   合计 {s.total:.2f} = 片段 {s.chunk_bm25:.2f} + 全文件 {s.document_bm25:.2f}"
-                    f" × 权重 + 向量 {s.vector_part:.2f} + 地区 {s.region_part:.2f}"
+                parts = (
+                    f"片段 {s.chunk_bm25:.2f} + 全文件 {s.document_bm25:.2f} × {DOCUMENT_WEIGHT}"
                 )
+                rest = f"向量 {s.vector_part:.2f} + 地区 {s.region_part:.2f}"
+                typer.echo(f"   合计 {s.total:.2f} = {text} + {rest}")
             typer.echo(f"   {hit.text[:120]}")
 
     with failures(as_json):

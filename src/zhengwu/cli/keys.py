@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from zhengwu.db.home import open_engine
 from zhengwu.errors import ZhengwuError
 from zhengwu.gateway.keys import ApiKeys, KeyRecord
-from zhengwu.gateway.parts import open_engine
 from zhengwu.settings import read_settings
 
 app = typer.Typer(name="key", help="网关密钥", no_args_is_help=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from types import TracebackType
 from typing import Self
 
 import orjson
@@ -11,7 +10,7 @@ from zhengwu.errors import OutboundError
 from zhengwu.gateway.parts import PoolEmbedder
 from zhengwu.gateway.served import EMBED_ALIAS, served_models
 from zhengwu.models.catalogue import load_catalogue
-from zhengwu.models.client import EmbedClient
+from zhengwu.models.client import ChatClient, EmbedClient
 from zhengwu.models.egress import Egress
 from zhengwu.models.router import Router
 from zhengwu.outbound import Outbound
@@ -28,6 +27,16 @@ async def open_embedder(
         yield PoolEmbedder(EmbedClient(Router(served.routes(), egress), EMBED_ALIAS))
 
 
+@asynccontextmanager
+async def open_chat(
+    settings: Settings, environment: Mapping[str, str]
+) -> AsyncGenerator[ChatClient]:
+    """The pool's chat model, under the alias `CHAT_ALIAS`."""
+    async with Egress(keys=environment) as egress:
+        served = served_models(settings, load_catalogue(), environment)
+        yield ChatClient(Router(served.routes(), egress))
+
+
 class PoolLoad:
     """Asks the chat engine how many requests it works on."""
 
@@ -40,11 +49,9 @@ class PoolLoad:
         await self._outbound.__aenter__()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close it."""
-        await self._outbound.__aexit__(kind, value, tb)
+        await self._outbound.__aexit__()
 
     async def busy(self) -> bool:
         """Whether somebody waits for the chat model; a pool that does not answer counts as busy."""

@@ -1,4 +1,4 @@
-"""`zhengwu worker`: heavy work beside the gateway. No logic: it wires the job table to its handlers."""
+"""`zhengwu worker`: heavy work beside the gateway. No logic: it wires jobs to their handlers."""
 
 import asyncio
 import logging

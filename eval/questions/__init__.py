@@ -1,0 +1,1 @@
+"""Ask a file of questions as people would, for a person to judge the answers."""

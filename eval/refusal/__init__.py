@@ -1,0 +1,1 @@
+"""Does the path know when it cannot answer?"""
