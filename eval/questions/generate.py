@@ -94,10 +94,8 @@ async def _row(case: Mapping[str, Any], events: Events) -> dict[str, Any]:
 
 def _cited(case: Mapping[str, Any], citations: list[dict[str, Any]]) -> bool:
     """Whether one of the case's articles of its law is among the citations."""
-    wanted = [(case.get("law"), article) for article in case.get("articles", ())]
-    wanted += [
-        (other["law"], article) for other in case.get("also", ()) for article in other["articles"]
-    ]
+    accepted = [case, *case.get("also", ())]
+    wanted = [(one.get("law"), article) for one in accepted for article in one.get("articles", ())]
     return any(
         str(law) in citation["doc"] and str(article) in citation["clause"]
         for law, article in wanted

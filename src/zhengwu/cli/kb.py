@@ -90,9 +90,7 @@ def search(
             typer.echo(f"{number}. {hit.path}（{hit.status}）")
             if explain:
                 s = hit.scores
-                parts = (
-                    f"片段 {s.chunk_bm25:.2f} + 全文件 {s.document_bm25:.2f} × {DOCUMENT_WEIGHT}"
-                )
+                text = f"片段 {s.chunk_bm25:.2f} + 全文件 {s.document_bm25:.2f}×{DOCUMENT_WEIGHT}"
                 rest = f"向量 {s.vector_part:.2f} + 地区 {s.region_part:.2f}"
                 typer.echo(f"   合计 {s.total:.2f} = {text} + {rest}")
             typer.echo(f"   {hit.text[:120]}")
