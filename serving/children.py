@@ -72,9 +72,14 @@ def count_gpus() -> int:
     return len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
 
 
+def gateway_url(settings: Settings) -> str:
+    """The address at which this machine reaches its gateway."""
+    return f"http://{_reachable(settings.gateway_host)}:{settings.gateway_port}"
+
+
 def stack_children(settings: Settings, spec: PoolSpec, spec_file: Path) -> tuple[Child, ...]:
     """The children of `zhengwu up`, in the order they stop."""
-    gateway = f"http://{_reachable(settings.gateway_host)}:{settings.gateway_port}"
+    gateway = gateway_url(settings)
     pool = f"http://127.0.0.1:{spec.http_port}"
     zhengwu = (sys.executable, "-m", "zhengwu.cli.app")
     return (

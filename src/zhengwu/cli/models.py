@@ -43,18 +43,26 @@ def list_(as_json: Json = False) -> None:
         Console().print(table)
 
 
-@app.command(help="拉取一个模型的权重，核验 SHA-256。")
-def pull(name: str, as_json: Json = False) -> None:
-    """Fetch and check one model."""
+@app.command(help="拉取一个模型的权重，核验 SHA-256；--profile 拉取当前配置要用的全部模型。")
+def pull(
+    name: Annotated[str | None, typer.Argument()] = None,
+    profile: Annotated[bool, typer.Option("--profile", help="当前配置的对话和向量模型")] = False,
+    as_json: Json = False,
+) -> None:
+    """Fetch and check one model, or those of the settings."""
     with Failures(as_json):
         settings = read_settings()
-        card = load_catalogue().get(name)
-        with Bar(quiet=as_json) as report:
-            path = Puller(settings).pull(card, report)
-        if as_json:
-            _print({"name": card.name, "path": str(path), "sha256": card.sha256})
-        else:
-            typer.echo(f"{card.name} 已就绪：{path}")
+        names = [settings.chat_model, settings.embed_model] if profile else [name or ""]
+        catalogue = load_catalogue()
+        cards = [catalogue.get(one) for one in names]
+        puller = Puller(settings)
+        for card in cards:
+            with Bar(quiet=as_json) as report:
+                path = puller.pull(card, report)
+            if as_json:
+                _print({"name": card.name, "path": str(path), "sha256": card.sha256})
+            else:
+                typer.echo(f"{card.name} 已就绪：{path}")
 
 
 @app.command(help="重新计算本机权重的 SHA-256；不给名称则核验全部已在本机的。")

@@ -1,18 +1,26 @@
 """`zhengwu up`, `down`, `status`. No logic: it shows what `serving/stack.py` does."""
 
+import asyncio
 import json
 import sys
+from threading import Thread
 from typing import Annotated, NoReturn
 
 import typer
 
+from zhengwu.cli.ask import print_answer
+from zhengwu.db.home import open_engine
 from zhengwu.errors import ZhengwuError
+from zhengwu.gateway.keys import ensure_admin_key
+from zhengwu.gateway.server import show_first_key
 from zhengwu.serving import stack
+from zhengwu.serving.children import gateway_url
 from zhengwu.serving.events import StackEvent
-from zhengwu.settings import read_settings
+from zhengwu.settings import Settings, read_settings
 
 Json = Annotated[bool, typer.Option("--json", help="每个事件或结果输出一行 JSON")]
 Profile = Annotated[str | None, typer.Option(help="embedded（默认，无需 GPU）或 gpu")]
+Ask = Annotated[str | None, typer.Option("--ask", help="就绪后自己先问这个问题")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="就绪后返回，服务留在后台")]
 
 
@@ -23,19 +31,41 @@ def register(app: typer.Typer) -> None:
     app.command(help="查看各进程和端口；没有运行时退出状态为 3。")(status)
 
 
-def up(profile: Profile = None, detach: Detach = False, as_json: Json = False) -> None:
+def up(
+    profile: Profile = None, detach: Detach = False, question: Ask = None, as_json: Json = False
+) -> None:
     """Start the stack and keep it."""
 
     def show(event: StackEvent) -> None:
         typer.echo(
             event.model_dump_json() if as_json else f"[{event.seconds:6.1f}s] {event.message}"
         )
+        if event.event == "up" and question and not detach:
+            Thread(target=_ask, args=(settings, question), daemon=True).start()
 
     try:
         settings = read_settings(**({"profile": profile} if profile else {}))
+        asyncio.run(_show_first_key(settings))
         stack.up(settings, show, detach=detach)
+        if detach and question:
+            _ask(settings, question)
     except ZhengwuError as error:
         _fail(error, as_json)
+
+
+async def _show_first_key(settings: Settings) -> None:
+    """The first admin key is shown here, once: what the gateway prints goes into a log."""
+    async with open_engine(settings) as engine:
+        secret = await ensure_admin_key(engine)
+    if secret:
+        show_first_key(secret)
+
+
+def _ask(settings: Settings, question: str) -> None:
+    try:
+        asyncio.run(print_answer(gateway_url(settings), question))
+    except ZhengwuError as error:
+        print(f"错误：{error}", file=sys.stderr)
 
 
 def down(as_json: Json = False) -> None:
