@@ -29,6 +29,20 @@ def cite(
     )
 
 
+def quotation(units: Sequence[Unit]) -> str:
+    """The units as they are read in one go; what was left out of a clause shows as “……”."""
+    text = ""
+    for before, unit in zip([None, *units], units, strict=False):
+        if before and before.clause_id == unit.clause_id and not _touch(before, unit):
+            text = f"{text.rstrip()}……"
+        text += unit.text
+    return text.strip()
+
+
+def _touch(before: Unit, unit: Unit) -> bool:
+    return quoted(before.text + unit.text, unit.within)
+
+
 def _joined(run: Sequence[Unit]) -> list[str]:
     """One stretch where the units stand side by side in their clause, else each by itself."""
     whole = "".join(unit.text for unit in run).strip()

@@ -80,6 +80,8 @@ class CitizenQA:
             await task
         finally:
             task.cancel()
+            # Until the model's call has really ended; what it raised was raised above.
+            await asyncio.gather(task, return_exceptions=True)
 
 
 class _Run:

@@ -5,15 +5,17 @@ shown only when code finds it backed by the quotation.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from zhengwu.agents.qa.chat import Chat
-from zhengwu.agents.qa.cite import cite
-from zhengwu.agents.qa.events import Citation, Retract, Sentence, Status
+from zhengwu.agents.qa.cite import cite, quotation
+from zhengwu.agents.qa.events import Citation, Retract, Sentence, Sources, Status
 from zhengwu.agents.qa.judge import judge_weights
 from zhengwu.agents.qa.passage import Passage
 from zhengwu.agents.qa.prompt import messages
 from zhengwu.agents.qa.state import Emit, State
+from zhengwu.agents.qa.steps.find import number_sources
 from zhengwu.agents.qa.verify import quoted, supported
 from zhengwu.models.errors import ModelError
 from zhengwu.models.wire import ChatRequest
@@ -38,9 +40,10 @@ class Answer:
     async def __call__(self, state: State, emit: Emit) -> State:
         """Emit the sentences of the answer."""
         chosen = _chosen(state)
+        state = _with_sources(state, emit, chosen)
         for passage in chosen:
             citations = cite(state.sources, passage.hit, passage.label, passage.units)
-            state = _show(state, emit, passage.text.strip(), citations, quoted_words=True)
+            state = _show(state, emit, quotation(passage.units), citations, quoted_words=True)
         return await self._phrase(state, emit, chosen[0])
 
     async def _phrase(self, state: State, emit: Emit, passage: Passage) -> State:
@@ -113,6 +116,17 @@ def _chosen(state: State) -> list[Passage]:
     ranked = sorted(state.judged, key=lambda j: -j.verdict.probability)[:PASSAGES]
     floor = max(judge_weights().threshold, BESIDE * ranked[0].verdict.probability)
     return [ranked[0].passage, *(j.passage for j in ranked[1:] if j.verdict.probability >= floor)]
+
+
+def _with_sources(state: State, emit: Emit, chosen: Sequence[Passage]) -> State:
+    """Every document that is quoted is among the sources: more are judged than are shown."""
+    shown = {source.doc_id for source in state.sources}
+    fresh = {p.hit.document.doc_id: p.hit for p in chosen if p.hit.document.doc_id not in shown}
+    if not fresh:
+        return state
+    state = replace(state, sources=number_sources(state.sources, list(fresh.values())))
+    emit(Sources(sources=state.sources))
+    return state
 
 
 def _show(

@@ -8,6 +8,7 @@ from zhengwu.agents.qa.chat import Chat
 from zhengwu.agents.qa.events import Source, Sources
 from zhengwu.agents.qa.prompt import messages
 from zhengwu.agents.qa.state import Emit, State
+from zhengwu.agents.qa.steps.guard import SECRET
 from zhengwu.models.wire import ChatRequest
 from zhengwu.rag.errors import BadQuestion, UnknownRegion
 from zhengwu.rag.knowledge import Hit, Knowledge
@@ -63,8 +64,9 @@ class Retrieve:
         day = date.fromisoformat(asked.as_of) if asked.as_of else date.today()
         hits = await self._knowledge.search(asked.kb, Request(text, day, asked.region, TOP))
         known = {hit.chunk for hit in state.hits}
-        fresh = tuple(hit for hit in hits if hit.chunk not in known)
-        sources = _number(state.sources, fresh[:SHOWN])
+        # 涉密 is refused at the door (DESIGN §4), also where it was ingested by mistake.
+        fresh = tuple(h for h in hits if h.chunk not in known and h.document.grade < SECRET)
+        sources = number_sources(state.sources, fresh[:SHOWN])
         if len(sources) > len(state.sources):
             emit(Sources(sources=sources))
         return replace(state, hits=(*state.hits, *fresh), sources=sources)
@@ -92,7 +94,8 @@ class Rewrite:
         return replace(state, rewritten=(*state.rewritten, clean(reply.text)))
 
 
-def _number(shown: Sequence[Source], hits: Sequence[Hit]) -> tuple[Source, ...]:
+def number_sources(shown: Sequence[Source], hits: Sequence[Hit]) -> tuple[Source, ...]:
+    """The sources shown, and the hits as further ones, numbered on."""
     fresh = [_source(len(shown) + n, hit) for n, hit in enumerate(hits, 1)]
     return (*shown, *fresh)
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from zhengwu.agents.qa.events import Retract, Status
+from zhengwu.agents.qa.events import Retract, Sentence, Status
 from zhengwu.agents.qa.replies import guards
 from zhengwu.agents.qa.state import Emit, State
 from zhengwu.pii.detect import detect
@@ -25,7 +25,7 @@ async def guard_input(state: State, emit: Emit) -> State:
 
 async def detect_grade(state: State, emit: Emit) -> State:
     """Grade the question by what is in it (DESIGN §4); grade 4 ends here."""
-    if _SECRECY_MARK.search(state.question.text):
+    if _SECRECY_MARK.search(normalise(state.question.text)):
         return replace(state, grade=SECRET).ends(Status.SENSITIVE, "问题带有涉密标识")
     if detect(state.question.text):
         return replace(state, grade=PERSONAL)
@@ -37,7 +37,7 @@ async def guard_output(state: State, emit: Emit) -> State:
     bad = [
         sentence.sentence_id
         for sentence in state.sentences
-        if any(finding.kind in _NEVER_SHOWN for finding in detect(sentence.text))
+        if any(_shows_number(text) for text in (sentence.text, *_quotes(sentence)))
     ]
     if not bad:
         return state
@@ -45,3 +45,11 @@ async def guard_output(state: State, emit: Emit) -> State:
     kept = tuple(s for s in state.sentences if s.sentence_id not in bad)
     state = replace(state, sentences=kept)
     return state if kept else state.ends(Status.NO_SOURCE, "答复含个人信息，已撤回")
+
+
+def _quotes(sentence: Sentence) -> list[str]:
+    return [citation.quote for citation in sentence.citations]
+
+
+def _shows_number(text: str) -> bool:
+    return any(finding.kind in _NEVER_SHOWN for finding in detect(text))

@@ -28,6 +28,8 @@ class JudgeAnswerable:
         seen = {judged.passage.hit.chunk for judged in state.judged}
         hits = [hit for hit in state.hits if hit.chunk not in seen]
         for passage in (await self._likeliest(state, hits))[:AT_MOST]:
+            # What is quoted to the model counts for the grade, too (DESIGN §4).
+            state = replace(state, grade=max(state.grade, passage.hit.document.grade))
             verdict = await self._judge.judge(state.question.text, passage, state.grade)
             state = replace(state, judged=(*state.judged, Judged(passage, verdict)))
             state = state.used(verdict.prompt_tokens, verdict.completion_tokens)
@@ -40,11 +42,19 @@ class JudgeAnswerable:
         weights = await self._knowledge.weigh(state.question.kb, asked)
         best = max((hit.scores.total for hit in hits), default=1.0) or 1.0
         found: list[tuple[float, Passage]] = []
+        # A long article is several chunks, and each of them leads to all its clauses.
+        seen = {_place(judged.passage) for judged in state.judged}
         for hit in hits:
             clauses = await self._knowledge.clauses(hit)
             for passage in passages(weights, hit, clauses)[:PER_HIT]:
-                found.append((hit.scores.total / best + passage.overlap, passage))
+                if _place(passage) not in seen:
+                    seen.add(_place(passage))
+                    found.append((hit.scores.total / best + passage.overlap, passage))
         return [passage for _, passage in sorted(found, key=lambda pair: -pair[0])]
+
+
+def _place(passage: Passage) -> tuple[int, str]:
+    return passage.hit.document.id, passage.clause_id
 
 
 def is_answerable(state: State) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from zhengwu.agents.qa.events import Citation, Done, Sentence, Sources, Start
+from zhengwu.agents.qa.events import Citation, Done, Retract, Sentence, Sources, Start
 from zhengwu.cli.output import Json, failures, show
 from zhengwu.gateway.client import ask as ask_gateway
 from zhengwu.serving.events import StackEvent
@@ -44,7 +44,7 @@ async def print_answer(
     as_json: bool = False,
 ) -> None:
     """Ask the gateway at `url` and print what comes, as it comes."""
-    sentences: list[Sentence] = []
+    sentences: dict[int, Sentence] = {}
     done: Done | None = None
     async for event in ask_gateway(url, question, kb, region, as_of):
         if isinstance(event, Start) and not as_json:
@@ -52,19 +52,24 @@ async def print_answer(
         elif isinstance(event, Sources) and not as_json:
             typer.echo(f"[找到 {len(event.sources)} 条相关规定，正在核对……]")
         elif isinstance(event, Sentence):
-            sentences.append(event)
+            sentences[event.sentence_id] = event
             if not as_json:
                 _print_sentence(event)
+        elif isinstance(event, Retract):
+            for gone in event.sentence_ids:
+                taken_back = sentences.pop(gone, None)
+                if taken_back and not as_json:
+                    typer.echo(f"[撤回：{taken_back.text[:20]}……（{event.reason}）]")
         elif isinstance(event, Done):
             done = event
     assert done is not None, "the client raises when a stream has no end"
     if as_json:
-        show(_result(sentences, done))
+        show(_result(list(sentences.values()), done))
         return
-    for step in done.next_steps if done.text else ():
-        typer.echo(f"→ {step.label}：{step.value}")
     if done.text:
         typer.echo(done.text)
+        for step in done.next_steps:
+            typer.echo(f"→ {step.label}：{step.value}")
     typer.echo(f"[{done.status.value}，用时 {done.timings.get('total', 0) / 1000:.1f} 秒]")
 
 
