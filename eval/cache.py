@@ -57,7 +57,8 @@ class CachedEmbedder:
         known = {key: self._cache.get(key) for key in keys}
         fresh = [(key, text) for key, text in zip(keys, texts, strict=True) if known[key] is None]
         if fresh:
-            vectors = await self._inner.embed([text for _, text in fresh], input_type)
+            found = await self._inner.embed([text for _, text in fresh], input_type)
+            vectors = np.asarray(found, dtype=np.float32)
             for (key, _), vector in zip(fresh, vectors, strict=True):
                 known[key] = vector.tobytes()
                 self._cache.put(key, vector.tobytes())

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from zhengwu.eval.errors import BadCases
 from zhengwu.rag.text.normalise import squash
@@ -13,11 +16,23 @@ from zhengwu.rag.text.normalise import squash
 T = TypeVar("T", bound=BaseModel)
 
 
+def file_id(docid: str) -> str:
+    """`docid`, or where no file could have that name a name made of it: the file becomes its id."""
+    if re.fullmatch(r"[^./\\\s\x00-\x1f][^/\\\x00-\x1f]{0,99}", docid) and docid == docid.strip():
+        if len(docid.encode()) <= 240:
+            return docid
+    plain = re.sub(r"[^\w-]", "_", docid)[:40]
+    return f"{plain}~{hashlib.sha256(docid.encode()).hexdigest()[:12]}"
+
+
+DocId = Annotated[str, AfterValidator(file_id)]
+
+
 class Doc(BaseModel):
     """One document of a `--docs` file."""
 
-    model_config = ConfigDict(frozen=True)
-    docid: str
+    model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True)
+    docid: DocId
     text: str
     title: str = ""
 
@@ -25,10 +40,10 @@ class Doc(BaseModel):
 class Case(BaseModel):
     """One question of a `--cases` file."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True)
     id: str
     question: str
-    docid: str
+    docid: DocId
     answer: str
 
 
@@ -36,9 +51,13 @@ def read_docs(path: Path) -> list[Doc]:
     """Every document of a file.
 
     Raises:
-        BadCases: the file is missing, or a line is not what it should be; the message names it.
+        BadCases: the file is missing, a line is not what it should be, or two documents have one
+            id; the message names it.
     """
-    return _read(path, TypeAdapter(Doc))
+    docs = list(dict.fromkeys(_read(path, TypeAdapter(Doc))))
+    if twice := _twice([doc.docid for doc in docs]):
+        raise BadCases(f"{path} 里 docid “{twice}”出现了不止一次而内容不同；每个文件的 docid 应不同")
+    return docs
 
 
 def read_cases(path: Path) -> list[Case]:
@@ -55,6 +74,17 @@ def file_digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def folder_digest(folder: Path) -> str:
+    """SHA-256 over the names and digests of all files in a folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{file_digest(path)}  {path.relative_to(folder)}\n" for path in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _twice(ids: Sequence[str]) -> str | None:
+    return next((one for one, count in Counter(ids).items() if count > 1), None)
+
+
 def relevant(case: Case, docs: list[Doc]) -> frozenset[str]:
     """The ids of documents that answer: `docid`, or any whose text contains the answer.
 
@@ -69,7 +99,12 @@ def _read(path: Path, adapter: TypeAdapter[T]) -> list[T]:
     if not path.is_file():
         raise BadCases(f"没有评测文件 {path}；请检查路径")
     found: list[T] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        # Not splitlines(): a JSON string may hold other line separators, such as U+2028.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise BadCases(f"{path} 不是 UTF-8 文本；请转换编码后重试") from error
+    for number, line in enumerate(lines, 1):
         if line.strip():
             try:
                 found.append(adapter.validate_python(json.loads(line)))

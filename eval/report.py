@@ -22,7 +22,7 @@ def write_run(
     """Write `<task>-<time>.json` and its rows as JSON Lines; the path of the first."""
     folder.mkdir(parents=True, exist_ok=True)
     started = datetime.now(UTC)
-    stem = f"{task}-{started:%Y%m%dT%H%M%S}"
+    stem = f"{task}-{started:%Y%m%dT%H%M%S%f}"
     head = {
         "task": task,
         "date": started.isoformat(timespec="seconds"),

@@ -18,7 +18,7 @@ from zhengwu.eval.answers import evaluate as answers
 from zhengwu.eval.answers.generate import answer_all
 from zhengwu.eval.cache import CachedEmbedder, CallCache, digest
 from zhengwu.eval.cached_chat import CachedChat
-from zhengwu.eval.cases import Case, Doc, file_digest, read_cases, read_docs
+from zhengwu.eval.cases import Case, Doc, file_digest, folder_digest, read_cases, read_docs
 from zhengwu.eval.refusal import evaluate as refusal
 from zhengwu.eval.refusal.generate import ask_pairs
 from zhengwu.eval.report import write_run
@@ -49,8 +49,11 @@ class Engines:
 
     chat: Chat | None = None
     chat_model: str = ""
+    chat_digest: str | None = None
+    """SHA-256 of the weights, where the catalogue knows it."""
     embedder: Embedder | None = None
     embed_model: str = ""
+    embed_digest: str | None = None
 
 
 async def retrieval(run: Run, engines: Engines, progress: Progress) -> dict[str, Any]:
@@ -103,8 +106,17 @@ class Rows:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         if not run.resume:
             self._path.unlink(missing_ok=True)
-        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
-        self.rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        self.rows: list[dict[str, Any]] = self._whole()
+
+    def _whole(self) -> list[dict[str, Any]]:
+        """The rows that were written to their end; what a kill tore off is taken away."""
+        if not self._path.exists():
+            return []
+        lines = self._path.read_bytes().splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith(b"\n")]
+        if len(whole) < len(lines):
+            self._path.write_bytes(b"".join(whole))
+        return [json.loads(line) for line in whole]
 
     def missing(self, cases: Sequence[Case]) -> list[Case]:
         """The cases that have no row yet."""
@@ -158,8 +170,11 @@ def _configuration(run: Run, engines: Engines) -> dict[str, Any]:
         "limit": run.limit,
         "seed": run.seed,
         "distractors": str(run.distractors.name) if run.distractors else None,
+        "distractors_digest": folder_digest(run.distractors) if run.distractors else None,
         "chat_model": engines.chat_model,
+        "chat_digest": engines.chat_digest,
         "embed_model": engines.embed_model,
+        "embed_digest": engines.embed_digest,
         "docs": file_digest(run.docs),
         "cases": file_digest(run.cases),
     }

@@ -26,7 +26,7 @@ KB = "eval"
 
 @dataclass(frozen=True)
 class Workspace:
-    """The knowledge base, how it was built, and what each stored id stands for."""
+    """The knowledge base and how it was built."""
 
     engine: AsyncEngine
     folder: Path

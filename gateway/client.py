@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from zhengwu.agents.qa.events import Event
 from zhengwu.errors import ZhengwuError
+from zhengwu.models.sse import SseParser
 from zhengwu.outbound import Outbound
 
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
@@ -34,6 +35,7 @@ async def ask(
     Raises:
         AskFailed: an HTTP error, with the gateway's own message; or no `done` at the end.
         OutboundError: the gateway cannot be reached.
+        UpstreamFailed: a line of the stream has no end.
     """
     given = {"question": question, "kb": kb, "region": region, "as_of": as_of}
     body = orjson.dumps({name: value for name, value in given.items() if value is not None})
@@ -44,16 +46,17 @@ async def ask(
     ):
         if response.status != 200:
             raise AskFailed(_message(await response.read(), response.status))
-        async for line in response.content:
-            if line.startswith(b"data:"):
-                event = _event(line[5:])
+        parser = SseParser()
+        async for block in response.content.iter_any():
+            for framed in parser.feed(block):
+                event = _event(framed.data)
                 ended = event.event == "done"
                 yield event
     if not ended:
         raise AskFailed("答复未完成：连接中断，请重新提问")
 
 
-def _event(data: bytes) -> Event:
+def _event(data: str) -> Event:
     try:
         return EVENT.validate_json(data)
     except ValidationError as error:

@@ -3,12 +3,16 @@
 What such a command starts, it stops.
 """
 
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from zhengwu.serving.children import gateway_url
 from zhengwu.serving.events import OnEvent
 from zhengwu.serving.stack import down, status, up
 from zhengwu.settings import Settings
+
+LOOK_S = 0.3
 
 
 @contextmanager
@@ -18,13 +22,22 @@ def running_stack(settings: Settings, on_event: OnEvent) -> Generator[str]:
     Raises:
         StackError: as for `up`, when one has to be started.
     """
-    found = status(settings)
-    if found.running and found.state and found.state.phase == "up":
-        yield found.state.url
+    if _is_up(settings):
+        yield gateway_url(settings)
         return
     up(settings, on_event, detach=True)
     try:
-        state = status(settings).state
-        yield state.url if state else f"http://{settings.gateway_host}:{settings.gateway_port}"
+        yield gateway_url(settings)
     finally:
         down(settings)
+
+
+def _is_up(settings: Settings) -> bool:
+    """Whether a stack runs; one that somebody else just starts is waited for."""
+    while True:
+        found = status(settings)
+        if not found.running or found.state is None or found.state.phase == "stopping":
+            return False
+        if found.state.phase == "up":
+            return True
+        time.sleep(LOOK_S)

@@ -81,10 +81,18 @@ async def read_body(request: Request, model: str) -> tuple[bytes, dict[str, obje
     if not isinstance(body, dict):
         raise EngineRefused("请求应是一个 JSON 对象。", 400, "invalid_json")
     fields = cast(dict[str, object], body)
-    asked = fields.get("model", model)
-    if asked != model:
-        raise EngineRefused(f"此处没有模型 {asked}，只有 {model}。", 404, "model_not_found")
+    check_model(fields.get("model"), model)
     return raw, fields
+
+
+def check_model(asked: object, model: str) -> None:
+    """One application serves one model; a request that names none means that one.
+
+    Raises:
+        EngineRefused: `asked` is another model.
+    """
+    if asked not in (None, model):
+        raise EngineRefused(f"此处没有模型 {asked}，只有 {model}。", 404, "model_not_found")
 
 
 async def while_connected(request: Request, work: Awaitable[None]) -> bool:

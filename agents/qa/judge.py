@@ -74,7 +74,8 @@ class Judge:
 
 def yes_margin(reply: ChatReply) -> float:
     """Log-probability of 是 minus that of 否 at the first token."""
-    top = {a.token.strip(): a.logprob for t in reply.logprobs[:1] for a in t.top}
+    # Exactly these tokens: “ 是” with a space is another one, far less likely.
+    top = {a.token: a.logprob for t in reply.logprobs[:1] for a in t.top}
     return top.get("是", NEVER) - top.get("否", NEVER)
 
 

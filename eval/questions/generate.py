@@ -7,7 +7,7 @@ question without an answer was refused, and whether every quotation is marked as
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from zhengwu.agents.qa.events import Done, Event, Sentence
 from zhengwu.eval.errors import BadCases
@@ -41,10 +41,16 @@ def read_questions(path: Path) -> list[dict[str, Any]]:
     """
     if not path.is_file():
         raise BadCases(f"没有评测文件 {path}；请检查路径")
-    cases = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
-    for number, case in enumerate(cases, 1):
-        if "id" not in case or "question" not in case:
-            raise BadCases(f"{path} 第 {number} 行缺少 id 或 question")
+    cases: list[dict[str, Any]] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+        if line.strip():
+            try:
+                case: object = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise BadCases(f"{path} 第 {number} 行不合格式：{error}") from error
+            if not isinstance(case, dict) or "id" not in case or "question" not in case:
+                raise BadCases(f"{path} 第 {number} 行缺少 id 或 question")
+            cases.append(cast(dict[str, Any], case))
     return cases
 
 

@@ -4,6 +4,7 @@ Ray's own ingress is kept for what it does to requests; around it are our gate, 
 health and load, so that every engine looks the same from outside.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, cast
@@ -27,7 +28,7 @@ from zhengwu.serving.engines.options import SPARE, autoscaling
 from zhengwu.serving.errors import EngineError
 from zhengwu.serving.gate import Gate
 from zhengwu.serving.spec import DeploymentSpec
-from zhengwu.serving.wire import engine_app, error_response, while_connected
+from zhengwu.serving.wire import check_model, engine_app, error_response, while_connected
 
 KVCACHE_GB = "cpu_kvcache_gb"
 """The one engine option that is not vLLM's own argument: gigabytes of cache on a CPU."""
@@ -93,6 +94,7 @@ def _replicas(spec: DeploymentSpec) -> dict[str, Any]:
         "health_check_period_s": 5,
         "health_check_timeout_s": 60,
         "graceful_shutdown_timeout_s": 3,
+        "ray_actor_options": {"num_cpus": 0},  # the bundles are the whole reservation
     }
     if spec.max_replicas == spec.min_replicas:
         # `ray.serve.llm` fills in an autoscaling target of 1e9 where none is given.
@@ -135,10 +137,12 @@ class Ingress(OpenAiIngress):
 
     async def chat_held(self, body: ChatCompletionRequest, request: Request) -> Response:
         """Chat, once there is a place."""
+        check_model(body.model, self._spec.model)
         return Held(self._gate, partial(self.chat, body, request))
 
     async def completions_held(self, body: CompletionRequest, request: Request) -> Response:
         """Completion, once there is a place."""
+        check_model(body.model, self._spec.model)
         return Held(self._gate, partial(self.completions, body, request))
 
     async def alive(self) -> None:
@@ -178,8 +182,6 @@ class Held(Response):
 
 async def _never() -> Message:
     # `while_connected` is the one that listens for the client.
-    import asyncio
-
     await asyncio.Event().wait()
     raise AssertionError("unreachable")
 
@@ -188,8 +190,6 @@ async def _on_engine_error(request: Request, error: Exception) -> Response:
     said = cast(OpenAIHTTPException, error)
     too_long = "maximum context length" in said.message or "max_model_len" in said.message
     code = "context_length_exceeded" if too_long else "invalid_request"
-    if said.status_code == 404:
-        code = "model_not_found"
     return error_response(f"模型没有接受请求：{said.message}", int(said.status_code), code)
 
 

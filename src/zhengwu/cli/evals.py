@@ -18,6 +18,7 @@ from zhengwu.eval.questions import generate as questions
 from zhengwu.eval.tasks import Engines, Run
 from zhengwu.gateway.client import ask as ask_gateway
 from zhengwu.gateway.served import CHAT_ALIAS
+from zhengwu.models.catalogue import load_catalogue
 from zhengwu.serving.events import StackEvent
 from zhengwu.serving.running import running_stack
 from zhengwu.settings import Settings, read_settings
@@ -137,11 +138,15 @@ async def _engines(settings: Settings, chat: bool, vectors: bool) -> AsyncGenera
         given: dict[str, Any] = {}
         if vectors:
             given["embedder"] = await stack.enter_async_context(open_embedder(settings, os.environ))
-            given["embed_model"] = settings.embed_model
+            given |= _named("embed", settings.embed_model)
         if chat:
             given["chat"] = await stack.enter_async_context(open_chat(settings, os.environ))
-            given["chat_model"] = settings.chat_model
+            given |= _named("chat", settings.chat_model)
         yield Engines(**given)
+
+
+def _named(kind: str, model: str) -> dict[str, Any]:
+    return {f"{kind}_model": model, f"{kind}_digest": load_catalogue().get(model).sha256}
 
 
 class _bar:

@@ -16,6 +16,7 @@ from zhengwu.cli.output import Json, failures, show
 from zhengwu.datasets.starter import STARTER
 from zhengwu.db.home import open_engine
 from zhengwu.jobs.queue import JobQueue
+from zhengwu.rag.errors import BadQuestion
 from zhengwu.rag.fuse import DOCUMENT_WEIGHT
 from zhengwu.rag.intake import Intake
 from zhengwu.rag.knowledge import Knowledge
@@ -79,9 +80,9 @@ def search(
 
     async def run() -> None:
         settings = read_settings()
+        day = read_day(as_of)
         async with open_engine(settings) as engine:
             knowledge = Knowledge(engine, settings.store_dir)
-            day = date.fromisoformat(as_of) if as_of else date.today()
             hits = await knowledge.search(kb or settings.kb, Request(question, day, region, top))
         if as_json:
             show([asdict(hit) for hit in hits])
@@ -140,6 +141,18 @@ def list_(as_json: Json = False) -> None:
 
     with failures(as_json):
         asyncio.run(run())
+
+
+def read_day(text: str | None) -> date:
+    """A day as it is given on the command line; today where none is.
+
+    Raises:
+        BadQuestion: it is no date.
+    """
+    try:
+        return date.fromisoformat(text) if text else date.today()
+    except ValueError as error:
+        raise BadQuestion(f"日期“{text}”无效，应形如 2024-05-01") from error
 
 
 def _bar(quiet: bool) -> Progress:
