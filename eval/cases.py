@@ -56,7 +56,9 @@ def read_docs(path: Path) -> list[Doc]:
     """
     docs = list(dict.fromkeys(_read(path, TypeAdapter(Doc))))
     if twice := _twice([doc.docid for doc in docs]):
-        raise BadCases(f"{path} 里 docid “{twice}”出现了不止一次而内容不同；每个文件的 docid 应不同")
+        raise BadCases(
+            f"{path} 里 docid “{twice}”出现了不止一次而内容不同；每个文件的 docid 应不同"
+        )
     return docs
 
 

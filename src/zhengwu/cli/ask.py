@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from zhengwu.agents.qa.events import Citation, Done, Retract, Sentence, Sources, Start
+from zhengwu.agents.qa.events import (
+    Citation,
+    Done,
+    Event,
+    Retract,
+    Sentence,
+    Sources,
+    Start,
+)
 from zhengwu.cli.output import Json, failures, show
 from zhengwu.gateway.client import ask as ask_gateway
 from zhengwu.serving.events import StackEvent
@@ -47,21 +55,16 @@ async def print_answer(
     sentences: dict[int, Sentence] = {}
     done: Done | None = None
     async for event in ask_gateway(url, question, kb, region, as_of):
-        if isinstance(event, Start) and not as_json:
-            typer.echo(f"问：{question}\n（{event.ai_label}）")
-        elif isinstance(event, Sources) and not as_json:
-            typer.echo(f"[找到 {len(event.sources)} 条相关规定，正在核对……]")
-        elif isinstance(event, Sentence):
+        if isinstance(event, Done):
+            done = event
+            continue
+        if not as_json:
+            _print_event(event, question)
+        if isinstance(event, Sentence):
             sentences[event.sentence_id] = event
-            if not as_json:
-                _print_sentence(event)
         elif isinstance(event, Retract):
             for gone in event.sentence_ids:
-                taken_back = sentences.pop(gone, None)
-                if taken_back and not as_json:
-                    typer.echo(f"[撤回：{taken_back.text[:20]}……（{event.reason}）]")
-        elif isinstance(event, Done):
-            done = event
+                sentences.pop(gone, None)
     assert done is not None, "the client raises when a stream has no end"
     if as_json:
         show(_result(list(sentences.values()), done))
@@ -71,6 +74,21 @@ async def print_answer(
         for step in done.next_steps:
             typer.echo(f"→ {step.label}：{step.value}")
     typer.echo(f"[{done.status.value}，用时 {done.timings.get('total', 0) / 1000:.1f} 秒]")
+
+
+def _print_event(event: Event, question: str) -> None:
+    match event:
+        case Start():
+            typer.echo(f"问：{question}\n（{event.ai_label}）")
+        case Sources():
+            typer.echo(f"[找到 {len(event.sources)} 条相关规定，正在核对……]")
+        case Sentence():
+            _print_sentence(event)
+        case Retract():
+            numbers = "、".join(str(gone) for gone in event.sentence_ids)
+            typer.echo(f"[撤回第 {numbers} 句：{event.reason}]")
+        case Done():
+            pass
 
 
 def _print_sentence(sentence: Sentence) -> None:
