@@ -11,7 +11,10 @@ from zhengwu.rag.text.normalise import normalise, squash
 from zhengwu.rag.text.numerals import to_int
 
 _HAN = r"[〇零一二三四五六七八九十百千万亿两半]+"
-_UNIT = r"个?工作日|自然日|个月|个|年|月|日|天|号|时|小时|分钟|分|周|元|岁|倍|次|成|份|名|人|户|条|款|项|%"
+_UNIT = (
+    r"个?工作日|自然日|个月|个|年|月|日|天|号|时|小时|分钟|分|周|元|岁|倍|次|成"
+    r"|份|名|人|户|条|款|项|%"
+)
 _PERCENT = re.compile(rf"百分之(?P<share>{_HAN}|\d+(?:\.\d+)?)")
 _NUMBER = re.compile(
     rf"(?P<digits>\d+(?:\.\d+)?)(?P<scale>万亿|[万亿])?(?P<unit>{_UNIT})?"
