@@ -32,7 +32,7 @@ def vector(text: str) -> Vectors:
     for term in terms(text):
         digest = hashlib.sha256(term.encode()).digest()
         found[digest[0] % DIMENSIONS] += 1.0 if digest[1] % 2 else -1.0
-    return found / np.linalg.norm(found)
+    return (found / np.linalg.norm(found)).astype(np.float32)
 
 
 def write(folder: Path, name: str, title: str, body: str, **meta: object) -> Path:

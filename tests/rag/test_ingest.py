@@ -144,11 +144,11 @@ async def test_two_files_of_one_id_are_told_apart_across_batches(
     monkeypatch.setattr(module, "BATCH", 1)
     write(tmp_path / "in", "a.md", "甲", "第一份", id="same")
     write(tmp_path / "in", "b.md", "乙", "第二份", id="same")
-    for _ in range(2):
-        report = await ingest(engine, tmp_path / "store", tmp_path / "in")
+    reports = [await ingest(engine, tmp_path / "store", tmp_path / "in") for _ in range(2)]
+    for report in reports:
         assert list(report.failed) == [str(tmp_path / "in/b.md")]
         assert "same" in next(iter(report.failed.values()))
-    assert report.unchanged == ["same"]
+    assert reports[1].unchanged == ["same"]
 
 
 async def test_progress_is_told_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

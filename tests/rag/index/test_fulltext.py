@@ -121,6 +121,9 @@ def test_a_document_without_chunks(tmp_path: Path) -> None:
 
 def test_threads_may_search_together(folder: Path) -> None:
     reader = TextReader(folder)
+
+    def nearest(_: int) -> int:
+        return reader.search(["津贴"], 1)[0].chunk
+
     with ThreadPoolExecutor(4) as pool:
-        nearest = list(pool.map(lambda _: reader.search(["津贴"], 1)[0].chunk, range(200)))
-    assert set(nearest) == {20}
+        assert set(pool.map(nearest, range(200))) == {20}

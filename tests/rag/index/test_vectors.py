@@ -115,6 +115,9 @@ def test_a_killed_writer_leaves_no_visible_half(tmp_path: Path) -> None:
 def test_threads_may_search_together(tmp_path: Path) -> None:
     vectors = units(500)
     reader = VectorReader(tmp_path, [write_segment(tmp_path, range(500), vectors)])
+
+    def nearest(place: int) -> int:
+        return reader.search(vectors[place], 1)[0].chunk
+
     with ThreadPoolExecutor(4) as pool:
-        nearest = list(pool.map(lambda n: reader.search(vectors[n], 1)[0].chunk, range(100)))
-    assert nearest == list(range(100))
+        assert list(pool.map(nearest, range(100))) == list(range(100))
