@@ -134,10 +134,10 @@ class Knowledge:
         """The regions that documents of `kb` state, as paths."""
         return (await self.snapshot(kb)).stated_regions
 
-    async def weigh(self, kb: str, found: Sequence[str]) -> dict[str, float]:
-        """How much each term tells: the rarer among documents, the more."""
+    async def weigh(self, kb: str, terms: Mapping[str, float]) -> dict[str, float]:
+        """How much each weighted term tells: the rarer among documents, the more."""
         snapshot = await self.snapshot(kb)
-        return await asyncio.to_thread(snapshot.weigh, found)
+        return await asyncio.to_thread(snapshot.weigh, terms)
 
     async def search(self, kb: str, request: Request, use_vectors: bool = True) -> list[Hit]:
         """The best chunks for a request.

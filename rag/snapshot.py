@@ -4,7 +4,7 @@ Scores, filters by region and validity, and orders; knows no database and no net
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,7 +12,7 @@ from zhengwu.rag.fuse import Scores, fuse
 from zhengwu.rag.index.fulltext import TextHit, TextReader
 from zhengwu.rag.index.vectors import VectorReader, Vectors
 from zhengwu.rag.regions import Gazetteer, applies, gazetteer, related
-from zhengwu.rag.text.segment import query_terms
+from zhengwu.rag.text.query import weigh_query
 from zhengwu.rag.validity import Span, holds, status_on
 
 CANDIDATES = 200
@@ -48,6 +48,8 @@ class Request:
     text: str
     day: date | None
     region: str | None = None
+    rewritten: str = ""
+    """Other words for the question, as a model gave them."""
     top: int = 10
     excluded: frozenset[str] = frozenset()
     """Ids of documents that must not be found."""
@@ -90,9 +92,12 @@ class Snapshot:
         order = sorted(zip(kept, scores, strict=True), key=lambda pair: -pair[1].total)
         return [self._ranked(hit, score, request.day) for hit, score in order[: request.top]]
 
-    def weigh(self, found: Sequence[str]) -> dict[str, float]:
-        """How much each term tells, from its share of documents (inverse document frequency)."""
-        return {term: -math.log(self._text.document_frequency(term) + 1e-4) for term in found}
+    def weigh(self, terms: Mapping[str, float]) -> dict[str, float]:
+        """How much each term tells: its weight by its inverse document frequency."""
+        return {
+            term: -weight * math.log(self._text.document_frequency(term) + 1e-4)
+            for term, weight in terms.items()
+        }
 
     def _kept(self, request: Request, query: Vectors | None) -> list[TextHit]:
         """Candidates that may be shown; looks further where others' documents fill the list."""
@@ -105,7 +110,7 @@ class Snapshot:
             limit *= 4
 
     def _candidates(self, request: Request, query: Vectors | None, limit: int) -> list[TextHit]:
-        hits = self._text.search(query_terms(request.text), limit)
+        hits = self._text.search(weigh_query(request.text, request.rewritten), limit)
         if query is None or not len(self._vectors):
             return hits
         known = {hit.chunk for hit in hits}

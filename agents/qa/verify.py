@@ -56,7 +56,7 @@ def supported(sentence: str, evidence: str, question: str) -> Check:
         return Check(False, f"名称不在依据中：{'、'.join(sorted(names))}")
     if _denies(said) != _denies(held) or _bounds(said) - _bounds(held):
         return Check(False, "肯定与否定和依据不一致")
-    share = _share(said, held + asked)
+    share = _share(_in_digits(said), _in_digits(held) + asked)
     if share < SUPPORT:
         return Check(False, f"与依据的重合度只有 {share:.2f}")
     return Check(True)
@@ -74,13 +74,22 @@ def _strange(said: set[tuple[str, str]], held: set[tuple[str, str]]) -> set[str]
 
 def _numbers(text: str) -> set[tuple[str, str]]:
     """Every number with its unit: digits and Chinese numerals, 万 and 百分之 worked out."""
-    plain = _PERCENT.sub(lambda match: f"{_value(match['share'])}%", text)
-    found: set[tuple[str, str]] = set()
-    for match in _NUMBER.finditer(plain):
-        unit = match["unit"] or match["counted"] or ""
-        value = _value(match["han"]) if match["han"] else _scaled(match["digits"], match["scale"])
-        found.add((value, _SAME_UNIT.get(unit, unit)))
-    return found
+    return {_number(match) for match in _NUMBER.finditer(_percents(text))}
+
+
+def _in_digits(text: str) -> str:
+    """`text` with its numbers in one form, so that only words are compared."""
+    return _NUMBER.sub(lambda match: "".join(_number(match)), _percents(text))
+
+
+def _percents(text: str) -> str:
+    return _PERCENT.sub(lambda match: f"{_value(match['share'])}%", text)
+
+
+def _number(match: re.Match[str]) -> tuple[str, str]:
+    unit = match["unit"] or match["counted"] or ""
+    value = _value(match["han"]) if match["han"] else _scaled(match["digits"], match["scale"])
+    return value, _SAME_UNIT.get(unit, unit)
 
 
 def _scaled(digits: str, scale: str | None) -> str:

@@ -5,7 +5,7 @@ place or organ that its document is about (measured in docs/measurements.md). Kn
 no database.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,11 +88,14 @@ class TextReader:
         self._chunks = _open(folder / CHUNKS).searcher()
         self._documents = _open(folder / DOCUMENTS).searcher()
 
-    def search(self, query: Sequence[str], limit: int) -> list[TextHit]:
-        """The best `limit` chunks for the terms, each with the score of its document."""
+    def search(self, query: Mapping[str, float], limit: int) -> list[TextHit]:
+        """The best `limit` chunks for terms with weights, each with its document's score."""
         if not query:
             return []
-        asked = [(tantivy.Occur.Should, self._term(term)) for term in query]
+        asked = [
+            (tantivy.Occur.Should, tantivy.Query.boost_query(self._term(term), weight))
+            for term, weight in query.items()
+        ]
         wanted = tantivy.Query.boolean_query(asked)
         scores = dict(
             (document, score) for _, document, score in _hits(self._documents, wanted, limit)

@@ -60,9 +60,10 @@ class Retrieve:
     async def __call__(self, state: State, emit: Emit) -> State:
         """Search for the question, and for its rewritten words once there are any."""
         asked = state.question
-        text = " ".join([asked.text, *state.rewritten])
         day = date.fromisoformat(asked.as_of) if asked.as_of else date.today()
-        hits = await self._knowledge.search(asked.kb, Request(text, day, asked.region, TOP))
+        words = " ".join(state.rewritten)
+        request = Request(asked.text, day, asked.region, rewritten=words, top=TOP)
+        hits = await self._knowledge.search(asked.kb, request)
         known = {hit.chunk for hit in state.hits}
         # 涉密 is refused at the door (DESIGN §4), also where it was ingested by mistake.
         fresh = tuple(h for h in hits if h.chunk not in known and h.document.grade < SECRET)

@@ -8,7 +8,7 @@ from zhengwu.agents.qa.judge import Judge, judge_weights
 from zhengwu.agents.qa.passage import Passage, passages
 from zhengwu.agents.qa.state import Emit, Judged, State
 from zhengwu.rag.knowledge import Hit, Knowledge
-from zhengwu.rag.text.segment import query_terms
+from zhengwu.rag.text.query import weigh_query
 
 AT_MOST = 3
 """Passages judged in one pass: each costs the reading of its text."""
@@ -38,7 +38,7 @@ class JudgeAnswerable:
         return state
 
     async def _likeliest(self, state: State, hits: Sequence[Hit]) -> list[Passage]:
-        asked = query_terms(" ".join([state.question.text, *state.rewritten]))
+        asked = weigh_query(state.question.text, " ".join(state.rewritten))
         weights = await self._knowledge.weigh(state.question.kb, asked)
         best = max((hit.scores.total for hit in hits), default=1.0) or 1.0
         found: list[tuple[float, Passage]] = []

@@ -83,7 +83,9 @@ def search(
         day = read_day(as_of)
         async with open_engine(settings) as engine:
             knowledge = Knowledge(engine, settings.store_dir)
-            hits = await knowledge.search(kb or settings.kb, Request(question, day, region, top))
+            hits = await knowledge.search(
+                kb or settings.kb, Request(question, day, region, top=top)
+            )
         if as_json:
             show([asdict(hit) for hit in hits])
             return
