@@ -15,6 +15,10 @@ DOCUMENTS = {
 }
 
 
+def asked(text: str) -> dict[str, float]:
+    return dict.fromkeys(query_terms(text), 1.0)
+
+
 def fill(folder: Path, documents: dict[int, tuple[str, list[str]]]) -> None:
     writer = TextWriter(folder)
     for document, (title, texts) in documents.items():
@@ -25,7 +29,7 @@ def fill(folder: Path, documents: dict[int, tuple[str, list[str]]]) -> None:
 
 
 def found(folder: Path, text: str) -> list[int]:
-    return [hit.chunk for hit in TextReader(folder).search(query_terms(text), 10)]
+    return [hit.chunk for hit in TextReader(folder).search(asked(text), 10)]
 
 
 @pytest.fixture
@@ -55,7 +59,7 @@ def test_documents_in_other_forms_are_found(tmp_path: Path) -> None:
 
 
 def test_a_chunk_carries_its_documents_score(folder: Path) -> None:
-    hits = {hit.chunk: hit for hit in TextReader(folder).search(query_terms("泰州公积金贷款"), 10)}
+    hits = {hit.chunk: hit for hit in TextReader(folder).search(asked("泰州公积金贷款"), 10)}
     assert hits[11].document == 1 and hits[11].document_score > 0
     assert hits[10].document_score == hits[11].document_score
     assert hits[11].score(0.5) == hits[11].chunk_score + 0.5 * hits[11].document_score
@@ -71,7 +75,7 @@ def test_removed_documents_vanish(folder: Path) -> None:
     after = TextReader(folder)
     assert after.documents() == {2, 3}
     assert after.documents_of([10, 20]) == {20: 2}
-    assert [hit.chunk for hit in before.search(query_terms("公积金"), 10)], "an open reader stays"
+    assert [hit.chunk for hit in before.search(asked("公积金"), 10)], "an open reader stays"
 
 
 def test_what_is_not_committed_is_not_there(folder: Path) -> None:
@@ -97,8 +101,8 @@ def test_replacing_in_one_commit(folder: Path) -> None:
 
 def test_an_empty_index_and_empty_questions(tmp_path: Path) -> None:
     reader = TextReader(tmp_path / "new")
-    assert reader.search(["公积金"], 5) == []
-    assert reader.search([], 5) == []
+    assert reader.search({"公积金": 1.0}, 5) == []
+    assert reader.search({}, 5) == []
     assert reader.documents() == set()
     assert reader.documents_of([]) == {}
     assert reader.document_frequency("公积金") == 0
@@ -110,7 +114,7 @@ def test_document_frequency_is_a_share(folder: Path) -> None:
 
 def test_hostile_terms_are_only_terms(folder: Path) -> None:
     for question in ('" OR 1=1', "a AND (b", "/x/*", "\\", "terms:公积金", "公积金" * 3000):
-        TextReader(folder).search(query_terms(question), 5)
+        TextReader(folder).search(asked(question), 5)
 
 
 def test_a_document_without_chunks(tmp_path: Path) -> None:
@@ -123,7 +127,7 @@ def test_threads_may_search_together(folder: Path) -> None:
     reader = TextReader(folder)
 
     def nearest(_: int) -> int:
-        return reader.search(["津贴"], 1)[0].chunk
+        return reader.search({"津贴": 1.0}, 1)[0].chunk
 
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(nearest, range(200))) == {20}
