@@ -86,13 +86,16 @@ def _groups(clauses: Sequence[StoredClause]) -> Iterable[list[StoredClause]]:
         if clause.level == "标题" or clause.clause_id not in parents:
             group.append(clause)
         elif clause.level in ("条", "款"):
-            group = [_name_only(clause)]
+            group = [_own_words(clause)]
+        elif clause.level == "项":
+            group.append(_own_words(clause))
     if group:
         yield group
 
 
-def _name_only(clause: StoredClause) -> StoredClause:
-    own = clause.text.split("\n", 1)[0] if clause.level == "款" else ""
+def _own_words(clause: StoredClause) -> StoredClause:
+    """The clause without its parts: an article has no words of its own."""
+    own = "" if clause.level == "条" else clause.text.split("\n", 1)[0]
     return StoredClause(clause.clause_id, clause.parent, clause.level, clause.label, own)
 
 
