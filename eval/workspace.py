@@ -22,6 +22,7 @@ from zhengwu.rag.ingest import Ingestor
 from zhengwu.rag.knowledge import Embedder, Knowledge
 
 KB = "eval"
+LINE = 60
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ def write_docs(docs: Sequence[Doc], folder: Path) -> None:
     """One text file a document, named by its id; a title becomes the first line."""
     folder.mkdir(parents=True)
     for doc in docs:
-        text = f"{doc.title}\n\n{doc.text}" if doc.title else doc.text
+        # One short line alone would be taken for a title of nothing.
+        title = doc.title or (doc.text if len(doc.text) <= LINE and "\n" not in doc.text else "")
+        text = f"{title}\n\n{doc.text}" if title else doc.text
         (folder / f"{doc.docid}.txt").write_text(text, encoding="utf-8")
 
 
