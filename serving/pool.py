@@ -16,7 +16,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
 import orjson
 from pydantic import ValidationError
@@ -24,10 +23,8 @@ from pydantic import ValidationError
 from zhengwu.serving import edge
 from zhengwu.serving.errors import PoolError, ServingError, SpecError
 from zhengwu.serving.processes import adopt_orphans, end_descendants, follow_parent
+from zhengwu.serving.rollout import roll_out, roll_over
 from zhengwu.serving.spec import PoolSpec, check_placement
-
-if TYPE_CHECKING:
-    from ray.serve.schema import ServeStatus
 
 REFUSED = 2
 """Exit status when starting again would fail again."""
@@ -36,6 +33,18 @@ SHUTDOWN_S = 8.0
 
 class Stopped(BaseException):
     """SIGTERM or SIGINT came; not an error."""
+
+
+class Bell:
+    """Rung by SIGHUP: the spec file says something new."""
+
+    def __init__(self) -> None:
+        """Silent."""
+        self.rung = False
+
+    def ring(self, number: int, frame: FrameType | None) -> None:
+        """The signal handler."""
+        self.rung = True
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         spec = read_spec(path)
         check_placement(spec.deployments, spec.num_cpus, spec.num_gpus)
-        run(spec)
+        run(spec, path)
     except Stopped:
         report("stopped")
         return 0
@@ -71,22 +80,26 @@ def read_spec(path: Path) -> PoolSpec:
         raise SpecError(f"无法读取部署文件 {path}：{error}。") from error
 
 
-def run(spec: PoolSpec) -> None:
-    """Start Ray, deploy everything, watch until stopped.
+def run(spec: PoolSpec, path: Path) -> None:
+    """Start Ray, deploy everything, follow the file on SIGHUP until stopped.
 
     Raises:
         PoolError: Ray did not start, or a deployment failed.
     """
     start = time.monotonic()
+    bell = Bell()
+    signal.signal(signal.SIGHUP, bell.ring)
     try:
         start_ray(spec)
         _listen()  # Ray has put its own handlers in place
         report("ray", seconds=time.monotonic() - start, port=spec.ray_port)
-        deploy(spec)
-        wait_until_healthy(spec, start)
+        roll_out(spec, _healthy)
         report("ready", seconds=time.monotonic() - start, port=spec.http_port)
         while True:
-            time.sleep(3600)
+            time.sleep(0.5)
+            if bell.rung:
+                bell.rung = False
+                spec = follow(spec, path)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
@@ -132,56 +145,21 @@ def start_ray(spec: PoolSpec) -> None:
         ) from error
 
 
-def deploy(spec: PoolSpec) -> None:
-    """Start Ray Serve and hand it every application, all at the same time."""
-    from ray import serve
-    from ray.serve import RunTarget
-    from ray.serve.config import HTTPOptions, ProxyLocation
+def follow(spec: PoolSpec, path: Path) -> PoolSpec:
+    """Deploy what the file says now.
 
-    from zhengwu.serving.engines import build_application
-
-    applications = [(build_application(one), one.model) for one in spec.deployments]
-    serve.start(
-        proxy_location=ProxyLocation.HeadOnly,
-        http_options=HTTPOptions(host="127.0.0.1", port=spec.http_port),
-    )
-    serve.run_many(
-        [RunTarget(app, name=name, route_prefix=f"/{name}") for app, name in applications],
-        wait_for_ingress_deployment_creation=False,
-        wait_for_applications_running=False,
-    )
-
-
-def wait_until_healthy(spec: PoolSpec, start: float) -> None:
-    """Report each application as it comes up.
-
-    Raises:
-        PoolError: one failed, or was not up in its time; the message carries Serve's own.
+    Returns:
+        The spec in force: the old one where the new one was refused.
     """
-    from ray import serve
-
-    pending = {one.model: one.start_timeout_s for one in spec.deployments}
-    while pending:
-        status = serve.status()
-        seconds = time.monotonic() - start
-        for name in tuple(pending):
-            state = status.applications[name].status if name in status.applications else None
-            if state == "RUNNING":
-                del pending[name]
-                report("healthy", model=name, seconds=seconds)
-            elif state in ("DEPLOY_FAILED", "UNHEALTHY"):
-                raise PoolError(f"模型 {name} 没有启动：{_why(status, name)}")
-            elif seconds > pending[name]:
-                raise PoolError(f"模型 {name} 在 {seconds:.0f} 秒内没有就绪：{_why(status, name)}")
-        time.sleep(0.2)
-
-
-def _why(status: "ServeStatus", name: str) -> str:
-    if name not in status.applications:
-        return "Ray Serve 没有接到部署。"
-    application = status.applications[name]
-    said = [application.message, *(d.message for d in application.deployments.values())]
-    return "\n".join(text for text in said if text)[-3000:]
+    start = time.monotonic()
+    try:
+        fresh = read_spec(path)
+        roll_over(spec, fresh, _healthy)
+    except ServingError as error:
+        report("refused", code=error.code, message=str(error))
+        return spec
+    report("redeployed", seconds=time.monotonic() - start)
+    return fresh
 
 
 def shut_down() -> None:
@@ -199,6 +177,10 @@ def _shut_down_ray() -> None:
     if ray.is_initialized():
         serve.shutdown()
         ray.shutdown()
+
+
+def _healthy(model: str, seconds: float) -> None:
+    report("healthy", model=model, seconds=seconds)
 
 
 def report(event: str, **fields: object) -> None:

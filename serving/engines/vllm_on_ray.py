@@ -12,6 +12,7 @@ from typing import Any, cast
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from ray import serve
+from ray.llm._internal.serve.core.configs.accelerators import CPUConfig
 from ray.llm._internal.serve.core.configs.openai_api_models import (
     OpenAIHTTPException,
     to_model_metadata,
@@ -77,7 +78,7 @@ def llm_config(spec: DeploymentSpec) -> LLMConfig:
             **options,
         },
         accelerator_type=spec.accelerator_type,
-        accelerator_config=None if spec.needs("GPU") else {"kind": "cpu"},
+        accelerator_config=None if spec.needs("GPU") else CPUConfig(),
         placement_group_config={"bundles": bundles},
         deployment_config=_replicas(spec),
         runtime_env={"env_vars": {"VLLM_CPU_KVCACHE_SPACE": str(cache)}} if cache else None,
@@ -109,7 +110,7 @@ class Ingress(OpenAiIngress):
 
     def __init__(
         self,
-        llm_deployments: dict[str, DeploymentHandle],
+        llm_deployments: dict[str, DeploymentHandle[Any]],
         model_cards: Mapping[str, Any],
         *,
         spec: DeploymentSpec,
