@@ -56,7 +56,7 @@ class Judge:
             question=question,
             title=passage.hit.document.title,
             label=passage.label,
-            evidence=passage.text.strip(),
+            evidence=passage.core.strip(),
         )
         request = ChatRequest(
             messages=asked, model=self._model, temperature=0, max_tokens=1, top_logprobs=20

@@ -8,11 +8,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from zhengwu.rag.chunk import ARROW
 from zhengwu.rag.knowledge import Hit, StoredClause
 from zhengwu.rag.text.segment import terms
 
 QUOTE_CHARS = 220
-"""What is quoted of one passage at the most; on the embedded default a character costs 10 ms."""
+"""What is quoted of one passage at the most."""
+CORE_CHARS = 140
+"""What the judge reads of it: on the embedded default a character costs about 10 ms."""
 _SENTENCE = re.compile(r"[^。！？；\n]+[。！？；]?[”’）]?|\n")
 _LEAD = re.compile(r"[：:]$")
 
@@ -37,6 +40,8 @@ class Passage:
     clause_id: str
     label: str
     units: tuple[Unit, ...]
+    core: str
+    """The telling part of the units, for the judge."""
     overlap: float
     """The share of the question's terms, by weight, that the whole group has."""
 
@@ -54,7 +59,9 @@ def passages(weights: dict[str, float], hit: Hit, clauses: Sequence[StoredClause
         hit: the chunk found.
         clauses: its clauses with all below them, in reading order.
     """
-    found = [_passage(weights, hit, group) for group in _groups(clauses)]
+    groups = list(_groups(clauses))
+    several = sum(group[0].level == "款" for group in groups) > 1
+    found = [_passage(weights, hit, group, several) for group in groups]
     return sorted((p for p in found if p.units), key=lambda p: -p.overlap)
 
 
@@ -65,12 +72,28 @@ def overlap(weights: dict[str, float], text: str) -> float:
     return sum(weight for term, weight in weights.items() if term in held) / total if total else 0.0
 
 
-def _passage(weights: dict[str, float], hit: Hit, group: Sequence[StoredClause]) -> Passage:
+def _passage(
+    weights: dict[str, float], hit: Hit, group: Sequence[StoredClause], several: bool
+) -> Passage:
     head = group[0]
     units = [unit for clause in group for unit in _units(clause)]
     whole = "".join(unit.text for unit in units)
-    share = overlap(weights, f"{hit.path} {whole}")
-    return Passage(hit, head.clause_id, head.label, _cut(weights, units), share)
+    return Passage(
+        hit=hit,
+        clause_id=head.clause_id,
+        label=_label(hit, head, several),
+        units=_cut(weights, units, QUOTE_CHARS),
+        core="".join(unit.text for unit in _cut(weights, units, CORE_CHARS)),
+        overlap=overlap(weights, f"{hit.path} {whole}"),
+    )
+
+
+def _label(hit: Hit, head: StoredClause, several: bool) -> str:
+    """How a clerk would name it: 第十四条, 第十四条第二款, or the heading."""
+    if head.level != "款":
+        return head.label
+    article = hit.path.rsplit(ARROW, 1)[-1]
+    return f"{article}{head.label}" if several else article
 
 
 def _groups(clauses: Sequence[StoredClause]) -> Iterable[list[StoredClause]]:
@@ -113,16 +136,16 @@ def _units(clause: StoredClause) -> list[Unit]:
     ]
 
 
-def _cut(weights: dict[str, float], units: Sequence[Unit]) -> tuple[Unit, ...]:
+def _cut(weights: dict[str, float], units: Sequence[Unit], limit: int) -> tuple[Unit, ...]:
     """All units where they are short enough, else the best ones with the leads they hang on."""
-    if sum(len(unit.text) for unit in units) <= QUOTE_CHARS:
+    if sum(len(unit.text) for unit in units) <= limit:
         return tuple(units)
     order = sorted(range(len(units)), key=lambda n: -overlap(weights, units[n].text))
     kept: set[int] = set()
     for number in order:
         wanted = {number, *_leads(units, number)} - kept
         size = sum(len(units[n].text) for n in kept | wanted)
-        if not kept or size <= QUOTE_CHARS:
+        if not kept or size <= limit:
             kept |= wanted
     return tuple(units[n] for n in sorted(kept))
 

@@ -4,7 +4,7 @@ from zhengwu.rag.text.segment import query_terms
 from zhengwu.rag.text.spoken import thesaurus
 
 OFFICIAL_WEIGHT = 0.35
-REWRITTEN_WEIGHT = 0.8
+REWRITTEN_WEIGHT = 0.6
 
 
 def weigh_query(text: str, rewritten: str = "") -> dict[str, float]:

@@ -5,20 +5,54 @@ import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, Request, async_playwright, expect
-from tests.gateway.citizen import ANSWER, LAW, QUOTE, RETRACTED, SOURCE, START
+from tests.gateway.citizen import ANSWER, CITATION, LAW, QUOTE, RETRACTED, SOURCE, START
 from tests.gateway.conftest import Running
 from tests.needs import need
 
-from zhengwu.agents.qa.events import Done, NextStep, Sources, Status
+from zhengwu.agents.qa.events import Done, Event, NextStep, Sentence, Sources, Status
 from zhengwu.gateway.pages import DIST
 
 CHROMIUM = "/usr/bin/chromium"
 ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+AXE = DIST.parent / "node_modules" / "axe-core" / "axe.min.js"
+RUN_AXE = "async () => (await axe.run()).violations"
 SHOTS = os.environ.get("ZHENGWU_TEST_SHOTS")
 """A folder to keep screenshots in, to look at."""
+
+FOUND = tuple(
+    SOURCE.model_copy(
+        update={"ref": n, "clause_id": f"a{n}", "path": f"{LAW} › 第二章 申领与签注 › 第{n}条"}
+    )
+    for n in range(1, 10)
+)
+TABLE = "办理方式 | 地点 | 时限\n线下 | 居住地派出所 | 十五日\n线上 | 政务服务网 | 十个工作日"
+LONG: tuple[Event, ...] = (
+    START,
+    Sources(sources=FOUND[:6]),
+    Sources(sources=FOUND),
+    Sentence(
+        sentence_id=1,
+        text=f"{QUOTE}。",
+        citations=(CITATION.model_copy(update={"ref": 4}),),
+        quoted=True,
+    ),
+    Sentence(
+        sentence_id=2,
+        text=f"办理方式和时限：\n{TABLE}",
+        citations=(CITATION.model_copy(update={"ref": 8, "clause": "第八条", "quote": TABLE}),),
+        quoted=True,
+    ),
+    Sentence(
+        sentence_id=3,
+        text="居住证一般十五日内办好，网上申请十个工作日。",
+        citations=(CITATION.model_copy(update={"ref": 4}),),
+    ),
+    Done(status=Status.ANSWERED, timings={"total": 3240.0}),
+)
 
 pytestmark = pytest.mark.browser
 
@@ -35,11 +69,32 @@ class Opened:
         if SHOTS:
             await self.page.screenshot(path=Path(SHOTS) / f"{name}.png")
 
+    async def ask(self, question: str) -> None:
+        await self.page.get_by_label("请输入您的问题").fill(question)
+        await self.page.keyboard.press("Enter")
+
+    async def is_narrow(self) -> bool:
+        """Nothing sticks out of the window's side."""
+        wide = "document.documentElement.scrollWidth <= window.innerWidth"
+        return await self.page.evaluate(wide)
+
+    async def barriers(self) -> list[str]:
+        """What axe-core finds serious or critical, as “rule: element”."""
+        await self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found: list[dict[str, Any]] = await self.page.evaluate(RUN_AXE)
+        return [
+            f"{violation['id']}: {node['html']}"
+            for violation in found
+            if violation["impact"] in ("serious", "critical")
+            for node in violation["nodes"]
+        ]
+
 
 @pytest.fixture
 async def opened(gateway: Running) -> AsyncIterator[Opened]:
     need(Path(CHROMIUM).exists(), "chromium is not installed (make system-deps)")
     need((DIST / "index.html").is_file(), "the pages are not built (npm ci && npm run build)")
+    need(AXE.is_file(), "axe-core is not installed (npm ci)")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         page = await browser.new_page(viewport={"width": 1280, "height": 860}, locale="zh-CN")
@@ -60,14 +115,14 @@ async def test_a_citizen_asks_sees_sources_first_and_opens_the_clause(
     gateway: Running, opened: Opened
 ) -> None:
     page = opened.page
-    await expect(page.get_by_text("内容由人工智能生成，请以引用的原文为准")).to_be_visible()
+    await expect(page.get_by_role("note")).to_have_text("内容由人工智能生成，请以引用的原文为准")
     await expect(page.get_by_role("heading", level=1)).to_have_text("示范市政务服务智能问答")
     await opened.shot("welcome")
     gateway.asker.hold = asyncio.Event()
-    await page.get_by_label("请输入您的问题").fill("居住证多久能办好？")
-    await page.keyboard.press("Enter")
+    await opened.ask("居住证多久能办好？")
     source = page.get_by_role("button", name=SOURCE.path)
     await expect(source).to_be_visible()
+    await expect(page.get_by_text("正在核对依据……")).to_be_visible()
     assert await page.locator(".sentence").count() == 0
     await opened.shot("sources")
     gateway.asker.hold.set()
@@ -112,8 +167,62 @@ async def test_refusals_retractions_and_broken_streams_are_honest(
     await expect(page.get_by_role("dialog").locator("mark")).to_be_visible()
     await page.wait_for_timeout(400)
     await opened.shot("phone-clause")
-    wide = "document.documentElement.scrollWidth <= window.innerWidth"
-    assert await page.evaluate(wide)
+    assert await opened.is_narrow()
+    assert opened.complaints == []
+
+
+@pytest.mark.parametrize(("name", "width"), [("desk", 1280), ("phone", 390)])
+async def test_a_long_list_of_sources_leaves_the_answer_in_view(
+    gateway: Running, opened: Opened, name: str, width: int
+) -> None:
+    page = opened.page
+    await page.set_viewport_size({"width": width, "height": 844})
+    gateway.asker.events, gateway.asker.hold = LONG, asyncio.Event()
+    await opened.ask("居住证多久能办好？在哪里办？")
+    fold = page.get_by_role("button", name="共找到 9 条相关规定 · 展开")
+    await expect(fold).to_be_visible()
+    await expect(page.locator(".source:visible")).to_have_count(3)
+    for box in [await line.bounding_box() for line in await page.locator(".source").all()][:3]:
+        assert box and box["height"] < 48, "a source takes one line while searching"
+    await opened.shot(f"{name}-searching")
+    await page.locator(".source").first.focus()
+    gateway.asker.hold.set()
+    await expect(page.locator(".answer-label")).to_have_text(
+        "用时 3.2 秒 · 内容由人工智能生成，请以引用的原文为准"
+    )
+    await expect(page.locator(".answer-label")).to_be_in_viewport(ratio=1)
+    await expect(page.locator(".source:visible")).to_have_count(0)
+    fold = page.get_by_role("button", name="依据 2 条，另有 7 条相关规定（展开）")
+    await expect(fold).to_be_focused()  # its line folded away
+    sources = page.locator("blockquote .quote-source")
+    await expect(sources).to_have_text([f"——《{LAW}》第九条 [4]", f"——《{LAW}》第八条 [8]"])
+    await expect(page.locator("blockquote tr")).to_have_count(3)
+    await expect(page.locator(".plainly")).to_contain_text("简单说：居住证一般")
+    await opened.shot(f"{name}-answered")
+    assert await opened.is_narrow()
+    assert await opened.barriers() == []
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".source:visible .source-ref")).to_have_text(
+        [f"[{n}]" for n in (4, 8, 1, 2, 3, 5, 6, 7, 9)]
+    )
+    await opened.shot(f"{name}-unfolded")
+    assert await opened.is_narrow()
+    assert await opened.barriers() == []
+    assert opened.complaints == []
+
+
+async def test_a_reader_who_scrolled_away_is_left_alone(gateway: Running, opened: Opened) -> None:
+    page = opened.page
+    await page.set_viewport_size({"width": 390, "height": 500})
+    text = "本条所称材料，应当真实、完整、有效。" * 12
+    many = tuple(Sentence(sentence_id=n, text=text, quoted=True) for n in range(1, 6))
+    gateway.asker.events = (START, *many, Done(status=Status.ANSWERED))
+    gateway.asker.pause_s = 0.5
+    await opened.ask("要交什么材料？")
+    await expect(page.locator("blockquote")).to_have_count(2)
+    await page.locator(".talk").evaluate("talk => { talk.scrollTop = 0; }")
+    await expect(page.locator("blockquote")).to_have_count(5)
+    assert await page.locator(".talk").evaluate("talk => talk.scrollTop") == 0
     assert opened.complaints == []
 
 

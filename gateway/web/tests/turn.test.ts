@@ -1,14 +1,21 @@
 import { describe, expect, it } from "vitest";
 
-import type { Done, QaEvent, Sentence } from "../src/qa/events";
+import type { Done, QaEvent, Sentence, Source } from "../src/qa/events";
 import { NOTICES } from "../src/qa/status";
 import { type Action, isRunning, reduceTurns, type Turn } from "../src/qa/turn";
-import { pathOf, validityOf } from "../src/parts/SourceCards";
+import { validityOf } from "../src/parts/Validity";
 
 const ASK: Action = { type: "ask", key: 1, question: "怎样办理居住证？", region: null };
 const START: QaEvent = { event: "start", answer_id: "a", conversation: "c", ai_label: "AI 生成" };
 const SOURCES: QaEvent = { event: "sources", sources: [] };
-const DONE: Done = { event: "done", status: "answered", reason: "", text: "", next_steps: [] };
+const DONE: Done = {
+  event: "done",
+  status: "answered",
+  reason: "",
+  text: "",
+  next_steps: [],
+  timings: {},
+};
 
 function sentence(id: number): Sentence {
   return { event: "sentence", sentence_id: id, text: `第${id}句。`, citations: [], quoted: false };
@@ -32,6 +39,15 @@ describe("reduceTurns", () => {
     expect(turn.sources).toEqual([]);
     expect(turn.sentences).toEqual([]);
     expect(isRunning(turn)).toBe(true);
+  });
+
+  it("takes a longer list of sources and keeps the numbers", () => {
+    const list = (...titles: string[]): QaEvent => ({
+      event: "sources",
+      sources: titles.map((title, at) => ({ ref: at + 1, title }) as Source),
+    });
+    const turn = play([START, list("甲", "乙"), list("甲", "乙", "丙")]);
+    expect(turn.sources?.map(({ ref, title }) => `${ref}${title}`)).toEqual(["1甲", "2乙", "3丙"]);
   });
 
   it("ends with done", () => {
@@ -90,12 +106,6 @@ describe("what is shown", () => {
   it("has words for every way of ending but an answer", () => {
     const silent = Object.entries(NOTICES).filter(([, notice]) => notice === null);
     expect(silent.map(([status]) => status)).toEqual(["answered", "answered_faq"]);
-  });
-
-  it("gives the title once", () => {
-    expect(pathOf({ title: "劳动法", path: "劳动法 › 第五十条" })).toBe("劳动法 › 第五十条");
-    expect(pathOf({ title: "劳动法", path: "第五十条" })).toBe("劳动法 › 第五十条");
-    expect(pathOf({ title: "劳动法", path: "" })).toBe("劳动法");
   });
 
   it("warns of what is not in force", () => {

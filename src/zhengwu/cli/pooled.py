@@ -60,5 +60,5 @@ class PoolLoad:
                 if response.status != 200:
                     return True
                 return int(orjson.loads(await response.read())["ongoing"]) > 0
-        except (OutboundError, orjson.JSONDecodeError, KeyError):
+        except (OutboundError, orjson.JSONDecodeError, KeyError, TypeError):
             return True

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from tests.eval.shelf import write_set
 from tests.rag.shelf import write
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from zhengwu.cli.app import app
 from zhengwu.serving.events import StackState, write_state

@@ -1,7 +1,9 @@
-// The checked sentences with their citation marks. A quoted sentence looks like a quotation.
-import type { Citation, Sentence } from "../qa/events";
+// The checked sentences in the order they came: quotations, and what was said of them plainly.
+import type { Sentence } from "../qa/events";
 import type { Turn } from "../qa/turn";
+import { CitationMark } from "./CitationMark";
 import type { Opened } from "./ClauseDrawer";
+import { Quotation } from "./Quotation";
 
 interface Props {
   turn: Turn;
@@ -11,21 +13,14 @@ interface Props {
 export function AnswerText({ turn, onOpen }: Props): React.JSX.Element {
   return (
     <div className="sentences">
-      {paragraphs(turn.sentences).map((group) =>
-        group[0]?.quoted ? (
-          <blockquote key={group[0].sentence_id}>
-            {group.map((sentence) => (
-              <OneSentence key={sentence.sentence_id} sentence={sentence} onOpen={onOpen} />
-            ))}
-          </blockquote>
+      {paragraphs(turn.sentences).map((group) => {
+        const [first] = group;
+        return first?.quoted ? (
+          <Quotation key={first.sentence_id} sentence={first} onOpen={onOpen} />
         ) : (
-          <p key={group[0]?.sentence_id}>
-            {group.map((sentence) => (
-              <OneSentence key={sentence.sentence_id} sentence={sentence} onOpen={onOpen} />
-            ))}
-          </p>
-        ),
-      )}
+          <Plainly key={first?.sentence_id} sentences={group} onOpen={onOpen} />
+        );
+      })}
     </div>
   );
 }
@@ -41,45 +36,29 @@ function paragraphs(sentences: Sentence[]): Sentence[][] {
   return groups;
 }
 
-interface OneProps {
-  sentence: Sentence;
+interface PlainlyProps {
+  sentences: Sentence[];
   onOpen: (opened: Opened) => void;
 }
 
-function OneSentence({ sentence, onOpen }: OneProps): React.JSX.Element {
+function Plainly({ sentences, onOpen }: PlainlyProps): React.JSX.Element {
   return (
-    <span className="sentence" data-sentence={sentence.sentence_id}>
-      {sentence.text}
-      {sentence.citations.map((citation, index) => (
-        <Mark key={`${citation.ref}-${index}`} citation={citation} onOpen={onOpen} />
-      ))}
-    </span>
-  );
-}
-
-interface MarkProps {
-  citation: Citation;
-  onOpen: (opened: Opened) => void;
-}
-
-function Mark({ citation, onOpen }: MarkProps): React.JSX.Element {
-  return (
-    <button
-      type="button"
-      className="mark"
-      aria-haspopup="dialog"
-      aria-label={`查看引用 ${citation.ref}：${citation.doc} ${citation.clause}`}
-      onClick={() =>
-        onOpen({
-          ref: citation.ref,
-          docId: citation.doc_id,
-          clauseId: citation.clause_id,
-          title: citation.doc,
-          quote: citation.quote,
-        })
-      }
-    >
-      [{citation.ref}]
-    </button>
+    <div className="part plainly">
+      <p className="lead">简单说：</p>
+      <p>
+        {sentences.map((sentence) => (
+          <span
+            key={sentence.sentence_id}
+            className="sentence"
+            data-sentence={sentence.sentence_id}
+          >
+            {sentence.text}
+            {sentence.citations.map((citation, index) => (
+              <CitationMark key={index} citation={citation} onOpen={onOpen} />
+            ))}
+          </span>
+        ))}
+      </p>
+    </div>
   );
 }

@@ -4,7 +4,7 @@ import { useEffect, useState } from "react";
 
 import { type Clause, type ClauseText, fetchClause, Refusal } from "../api";
 import { MarkedText } from "./MarkedText";
-import { Validity } from "./SourceCards";
+import { Validity } from "./Validity";
 
 /** What a citizen clicked on. */
 export interface Opened {

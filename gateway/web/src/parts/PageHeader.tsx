@@ -2,6 +2,7 @@
 import { Button, Select } from "antd";
 
 import type { Shelf } from "../api";
+import { AI_LABEL } from "../qa/status";
 
 interface Props {
   shelf: Shelf | null;
@@ -36,7 +37,7 @@ export function PageHeader({ shelf, region, onRegion, onClear }: Props): React.J
         </div>
       </div>
       <p className="ai-label" role="note">
-        内容由人工智能生成，请以引用的原文为准
+        {AI_LABEL}
       </p>
     </header>
   );

@@ -2,11 +2,15 @@
 import { Bubble } from "@ant-design/x";
 import { Spin, Tag } from "antd";
 
+import { took } from "../qa/quote";
+import { citedRefs } from "../qa/sources";
+import { AI_LABEL, NOTICES } from "../qa/status";
 import { isRunning, type Turn } from "../qa/turn";
 import { AnswerText } from "./AnswerText";
 import type { Opened } from "./ClauseDrawer";
 import { Ending } from "./Ending";
-import { SourceCards } from "./SourceCards";
+import { SourceList } from "./SourceList";
+import { useFollow } from "./useFollow";
 
 interface Props {
   turn: Turn;
@@ -35,10 +39,17 @@ export function TurnView({ turn, onOpen, onRetry }: Props): React.JSX.Element {
 }
 
 function Answered({ turn, onOpen, onRetry }: Props): React.JSX.Element {
+  const answer = useFollow(turn);
+  const cited = citedRefs(turn.sentences);
   return (
-    <>
+    <div ref={answer}>
       {turn.sources !== null && turn.sources.length > 0 && (
-        <SourceCards sources={turn.sources} onOpen={onOpen} />
+        <SourceList
+          sources={turn.sources}
+          cited={cited}
+          searching={isRunning(turn) && turn.sentences.length === 0}
+          onOpen={onOpen}
+        />
       )}
       <div aria-live="polite" aria-busy={isRunning(turn)}>
         {turn.done?.status === "answered_faq" && <Tag color="blue">来自常见问题解答</Tag>}
@@ -46,11 +57,18 @@ function Answered({ turn, onOpen, onRetry }: Props): React.JSX.Element {
         {isRunning(turn) && <Waiting turn={turn} />}
         <Ending turn={turn} onRetry={onRetry} />
       </div>
-      {turn.sentences.length > 0 && turn.aiLabel !== "" && (
-        <p className="answer-label">{turn.aiLabel}</p>
-      )}
-    </>
+      <AnswerLabel turn={turn} />
+    </div>
   );
+}
+
+/** Once answered: how long it took, and what writes here. Before that, the gateway's own label. */
+function AnswerLabel({ turn }: { turn: Turn }): React.JSX.Element | null {
+  if (turn.sentences.length === 0) return null;
+  const answered = turn.done !== null && NOTICES[turn.done.status] === null;
+  const parts = answered ? [took(turn.done?.timings), AI_LABEL] : [turn.aiLabel];
+  const text = parts.filter((part) => part !== "").join(" · ");
+  return text === "" ? null : <p className="answer-label">{text}</p>;
 }
 
 function Waiting({ turn }: { turn: Turn }): React.JSX.Element {
@@ -58,7 +76,7 @@ function Waiting({ turn }: { turn: Turn }): React.JSX.Element {
     turn.sources === null
       ? "正在查找法规政策原文……"
       : turn.sentences.length === 0
-        ? "已找到相关原文，正在逐句核对后作答……"
+        ? "正在核对依据……"
         : "正在继续作答……";
   return (
     <p className="waiting">

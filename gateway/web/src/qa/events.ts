@@ -73,6 +73,8 @@ export interface Done {
   reason: string;
   text: string;
   next_steps: NextStep[];
+  /** Milliseconds by step, and `total`. */
+  timings: Record<string, number>;
 }
 
 export type QaEvent = Start | Sources | Sentence | Retract | Done;

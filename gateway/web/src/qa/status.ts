@@ -1,6 +1,8 @@
 // What each way of ending means to a citizen, as data.
 import type { Status } from "./events";
 
+export const AI_LABEL = "内容由人工智能生成，请以引用的原文为准";
+
 export interface Notice {
   tone: "success" | "info" | "warning" | "error";
   title: string;

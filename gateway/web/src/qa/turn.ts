@@ -1,5 +1,6 @@
 // One question and what has come back for it so far: a reducer, free of React and of the network.
 import type { Done, QaEvent, Sentence, Source } from "./events";
+import { mergeSources } from "./sources";
 
 /** `incomplete`: the stream ended without `done`, or an event went missing on the way. */
 export type Phase = "waiting" | "streaming" | "done" | "incomplete" | "stopped" | "refused";
@@ -84,7 +85,7 @@ function take(turn: Turn, event: QaEvent): Turn {
     case "start":
       return { ...turn, aiLabel: event.ai_label, conversation: event.conversation };
     case "sources":
-      return { ...turn, sources: event.sources };
+      return { ...turn, sources: mergeSources(turn.sources ?? [], event.sources) };
     case "sentence":
       return { ...turn, sentences: [...turn.sentences, event] };
     case "retract": {
