@@ -36,6 +36,13 @@ def until(condition: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def process_children(pid: int, module: str) -> list[psutil.Process]:
     return [child for child in psutil.Process(pid).children() if module in child.cmdline()]
 
@@ -84,7 +91,7 @@ class Stack:
         return state.children[child].pid or 0
 
     def left(self) -> list[psutil.Process]:
-        return [p for p in marked(str(self.settings.run_dir)) if p.status() != "zombie"]
+        return [p for p in marked(str(self.settings.run_dir)) if alive(p)]
 
     def answers(self, port: int) -> bool:
         try:
@@ -176,7 +183,7 @@ def test_kill_9_of_the_supervisor_leaves_nothing(stack: Stack) -> None:
     process.kill()
     until(lambda: not any(p.pid != grandchild.pid for p in stack.left()), 3)
     # The grandchild ignores SIGTERM and was not asked to die with its parent: the warden's work.
-    until(lambda: not grandchild.is_running(), 25)
+    until(lambda: not alive(grandchild), 25)
     assert not stack.left()
 
 
@@ -189,7 +196,7 @@ def test_the_next_start_ends_what_even_the_warden_could_not(stack: Stack) -> Non
     process.wait()
     assert grandchild.is_running()
     stack.start_and_wait()
-    assert not grandchild.is_running()
+    assert not alive(grandchild)
 
 
 def test_a_dead_child_is_started_again(stack: Stack) -> None:
@@ -208,7 +215,7 @@ def test_what_a_dead_child_left_is_ended(stack: Stack) -> None:
     worker = psutil.Process(stack.pid("worker"))
     grandchild = worker.children()[0]
     worker.kill()
-    until(lambda: not grandchild.is_running() or grandchild.status() == "zombie")
+    until(lambda: not alive(grandchild))
 
 
 def test_a_child_that_cannot_start_ends_the_stack_with_its_own_words(stack: Stack) -> None:
