@@ -75,8 +75,7 @@ class Opened:
 
     async def is_narrow(self) -> bool:
         """Nothing sticks out of the window's side."""
-        wide = "document.documentElement.scrollWidth <= window.innerWidth"
-        return await self.page.evaluate(wide)
+        return await self.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     async def barriers(self) -> list[str]:
         """What axe-core finds serious or critical, as “rule: element”."""
@@ -135,6 +134,7 @@ async def test_a_citizen_asks_sees_sources_first_and_opens_the_clause(
         await expect(drawer).to_contain_text(words)
     await page.wait_for_timeout(400)
     await opened.shot("clause")
+    assert await opened.barriers() == []
     await page.keyboard.press("Escape")
     await expect(drawer).to_be_hidden()
     assert all(url.startswith(f"{gateway.url}/") for url in opened.requests), opened.requests

@@ -77,13 +77,13 @@ interface LineProps {
 
 function SourceLine({ source, cited, onOpen }: LineProps): React.JSX.Element {
   const [path, last] = splitPath(source);
-  const use = cited ? " 已引用" : "";
+  const use = cited ? "已引用 " : "";
   return (
     <button
       type="button"
       className="source"
       aria-haspopup="dialog"
-      aria-label={`[${source.ref}] ${pathOf(source)} ${source.status}${use}`}
+      aria-label={`[${source.ref}] ${pathOf(source)} ${use}${source.status}`}
       title={pathOf(source)}
       onClick={() =>
         onOpen({
