@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PAGES := gateway/web/dist/index.html
 QUESTION ?= 失业后领取失业保险金需要什么条件？
 
-.PHONY: setup run test unit engine vllm lint pages system-deps lock clean
+.PHONY: setup run test unit engine vllm weights lint pages system-deps lock clean
 
 setup: $(BIN)/.installed  ## the virtual environment with the `zhengwu` command
 $(BIN)/.installed: pyproject.toml constraints.txt
@@ -37,12 +37,16 @@ unit: $(BIN)/.installed-tests pages
 	cd gateway/web && npm run --silent test
 	$(BIN)/python -m pytest -q -m "not engine and not vllm and not torch"
 
-engine: $(BIN)/.installed-tests pages
+weights: $(BIN)/.installed-tests  ## of the embedded models, and of the small ones that tests run
 	$(BIN)/zhengwu models pull --profile
+	$(BIN)/zhengwu models pull qwen2.5-coder-0.5b-instruct-q4
+	$(BIN)/zhengwu models pull all-minilm-l6-v2
+
+engine: $(BIN)/.installed-tests pages weights
 	$(BIN)/python -m pytest -q -m "engine"
 
-vllm: $(BIN)/.installed-tests
-	tools/setup_vllm.sh
+vllm: $(BIN)/.installed-tests weights
+	tools/setup_vllm.sh || test -z "$${CI:-}"  # without it the tests skip, but never in CI
 	$(BIN)/python -m pytest -q -m "vllm or torch"
 
 lint: $(BIN)/.installed-tests
