@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.gateway.citizen import OneShelf, Scripted
 from tests.gateway.upstream import Wire, running_upstream
 
+from zhengwu.db.home import open_engine
 from zhengwu.gateway.app import Parts, create_app
 from zhengwu.gateway.keys import ApiKeys
-from zhengwu.gateway.parts import open_engine, open_parts
+from zhengwu.gateway.parts import open_parts
 from zhengwu.gateway.server import bind, make_server
 from zhengwu.settings import Settings, read_settings
 
