@@ -13,8 +13,8 @@ def cite(
     sources: Sequence[Source], hit: Hit, label: str, units: Sequence[Unit]
 ) -> tuple[Citation, ...]:
     """One citation for each stretch that the units make, in order; every hit has a source."""
-    name = (hit.document.doc_id, hit.clause_ids[0])
-    ref = next(s.ref for s in sources if (s.doc_id, s.clause_id) == name)
+    name = (hit.document.doc_id, hit.path)
+    ref = next(s.ref for s in sources if (s.doc_id, s.path) == name)
     return tuple(
         Citation(
             ref=ref,
