@@ -12,12 +12,12 @@ from zhengwu.rag.knowledge import Hit
 def cite(
     sources: Sequence[Source], hit: Hit, label: str, units: Sequence[Unit]
 ) -> tuple[Citation, ...]:
-    """One citation for each stretch that the units make, in order; every hit has a source."""
-    name = (hit.document.doc_id, hit.path)
-    ref = next(s.ref for s in sources if (s.doc_id, s.path) == name)
+    """One citation for each clause that the units come from, in order."""
+    ref = next((s.ref for s in sources if s.doc_id == hit.document.doc_id), 1)
+    exact = [s.ref for s in sources if s.path == hit.path and s.doc_id == hit.document.doc_id]
     return tuple(
         Citation(
-            ref=ref,
+            ref=exact[0] if exact else ref,
             doc_id=hit.document.doc_id,
             doc=hit.document.title,
             clause_id=clause_id,

@@ -119,9 +119,10 @@ def _chosen(state: State) -> list[Passage]:
 
 
 def _with_sources(state: State, emit: Emit, chosen: Sequence[Passage]) -> State:
-    """Every document that is quoted is among the sources: more are judged than are shown."""
-    shown = {source.doc_id for source in state.sources}
-    fresh = {p.hit.document.doc_id: p.hit for p in chosen if p.hit.document.doc_id not in shown}
+    """What is quoted is among the sources: more is judged than is shown."""
+    shown = {(source.doc_id, source.clause_id) for source in state.sources}
+    wanted = {(p.hit.document.doc_id, p.hit.clause_ids[0]): p.hit for p in chosen}
+    fresh = {name: hit for name, hit in wanted.items() if name not in shown}
     if not fresh:
         return state
     state = replace(state, sources=number_sources(state.sources, list(fresh.values())))

@@ -43,8 +43,9 @@ def hit(path: str = "条例 › 第一条", ids: tuple[str, ...] = ("a1",), doc:
     return Hit(1, info, "现行有效", ids, path, "", SCORES)
 
 
-def source(ref: int, doc: str = "law", path: str = "条例 › 第一条") -> Source:
-    return Source(ref=ref, doc_id=doc, title="条例", clause_id="a1", path=path, quote="")
+def source(ref: int, doc: str = "law", clause_id: str = "a1") -> Source:
+    path = f"条例 › 第{to_chinese(int(clause_id[1:]))}条"
+    return Source(ref=ref, doc_id=doc, title="条例", clause_id=clause_id, path=path, quote="")
 
 
 def stored(clauses: Sequence[Clause]) -> list[StoredClause]:
@@ -196,14 +197,10 @@ def test_what_stands_side_by_side_is_one_quotation() -> None:
 
 
 def test_a_citation_carries_the_number_of_its_own_source() -> None:
-    sources = (
-        source(1, "other"),
-        source(2, path="条例 › 第九条"),
-        source(3, path="条例 › 第一条"),
-    )
-    unit = Unit("a1", "应当登记。", False, "应当登记。")
+    sources = (source(1, "other"), source(2, clause_id="a9"), source(3))
+    unit = Unit("a1.k2", "应当登记。", False, "应当登记。")
     assert cite(sources, hit(), "第一条", [unit])[0].ref == 3
-    assert cite(sources, hit(path="条例 › 第五条"), "第五条", [unit])[0].ref == 2
+    assert cite(sources, hit("条例 › 第九条", ("a9", "a10")), "第九条", [unit])[0].ref == 2
 
 
 def test_overlap_is_a_share_by_weight() -> None:
