@@ -6,6 +6,7 @@ also when it is killed -9. Knows nothing of profiles, settings or the stack.
 """
 
 import argparse
+import fcntl
 import os
 import secrets
 import shutil
@@ -90,6 +91,7 @@ def run(spec: PoolSpec, path: Path) -> None:
     bell = Bell()
     signal.signal(signal.SIGHUP, bell.ring)
     try:
+        claim(spec.temp_dir)
         start_ray(spec)
         _listen()  # Ray has put its own handlers in place
         report("ray", seconds=time.monotonic() - start, port=spec.ray_port)
@@ -106,14 +108,42 @@ def run(spec: PoolSpec, path: Path) -> None:
         shut_down()
 
 
+def claim(folder: Path) -> int:
+    """Make `folder` this process's own until it ends.
+
+    Returns:
+        The open lock: the kernel gives it back when the process is gone.
+
+    Raises:
+        PoolError: another pool lives there, or it belongs to somebody else.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / "pool.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise PoolError(f"另一个模型池正在使用 {folder}，请先停止它。") from error
+    except OSError as error:
+        raise PoolError(f"不能使用目录 {folder}：{error}。") from error
+    return lock
+
+
+def clear_sessions(folder: Path) -> None:
+    """Remove what earlier starts of Ray left in `folder`, and nothing else."""
+    for session in folder.glob("session_*"):
+        if session.is_dir() and not session.is_symlink():
+            shutil.rmtree(session, ignore_errors=True)
+        else:
+            session.unlink(missing_ok=True)
+
+
 def start_ray(spec: PoolSpec) -> None:
     """Start a Ray head that listens on 127.0.0.1 only and asks for a token.
 
     Raises:
         PoolError: Ray did not start.
     """
-    shutil.rmtree(spec.temp_dir, ignore_errors=True)  # sessions of earlier starts
-    spec.temp_dir.mkdir(mode=0o700, parents=True)
+    clear_sessions(spec.temp_dir)
     # Ray reads these when it is imported, and its processes inherit them.
     os.environ |= {
         "RAY_GCS_SERVER_PORT": str(spec.ray_port),

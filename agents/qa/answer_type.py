@@ -1,6 +1,6 @@
 """What kind of answer a question expects, and whether a passage holds one of that kind.
 
-A question for a figure (多久, 多少钱, 几倍 …) cannot be answered by a passage without such a figure,
+A question for a figure (多久, 多少钱, 几倍) cannot be answered by a passage without such a figure,
 however alike the two are. Rules are data: `data/answer_types.yaml`. Knows no model.
 """
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.needs import need
-from tests.serving.running import CHAT, EMBED, Pool, free_port
+from tests.serving.running import CHAT, EMBED, Pool, free_port, ray_folder
 
 from zhengwu.models.catalogue import load_catalogue
 from zhengwu.models.errors import WeightsMissing
@@ -49,7 +49,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
         http_port=free_port(),
         ray_port=free_port(),
         num_cpus=1,
-        temp_dir=Path("/tmp/zhengwu-test"),
+        temp_dir=ray_folder(),
     )
     with Pool(spec, tmp_path_factory.mktemp("pool")) as running:
         running.wait_ready(240)

@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -26,6 +28,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def ray_folder() -> Path:
+    """A short folder for Ray that no other test uses."""
+    return Path(tempfile.mkdtemp(prefix="zw-test-", dir="/tmp"))
 
 
 class Pool:
@@ -61,6 +68,7 @@ class Pool:
             self.process.wait(30)
         finally:
             self.process.kill()
+            shutil.rmtree(self.spec.temp_dir, ignore_errors=True)
 
     @property
     def log(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.serving.conftest import weights
-from tests.serving.running import EMBED, ROOT, Pool, free_port
+from tests.serving.running import EMBED, ROOT, Pool, free_port, ray_folder
 
 from zhengwu.serving.processes import MARK, marked
 from zhengwu.serving.spec import DeploymentSpec, PoolSpec
@@ -29,7 +29,7 @@ def spec(*deployments: DeploymentSpec) -> PoolSpec:
         http_port=free_port(),
         ray_port=free_port(),
         num_cpus=1,
-        temp_dir=Path("/tmp/zhengwu-test-2"),
+        temp_dir=ray_folder(),
     )
 
 
@@ -92,6 +92,17 @@ def test_the_pool_dies_with_a_killed_parent(tmp_path: Path, while_starting: bool
     parent.wait()
     until(lambda: not [p for p in everything if p.is_running()], 30)
     until(lambda: not marked(str(tmp_path)), 10)
+
+
+def test_two_pools_never_share_a_folder(small: Pool, tmp_path: Path) -> None:
+    second = spec(embedder("a")).model_copy(update={"temp_dir": small.spec.temp_dir})
+    folder = tmp_path / "second"
+    folder.mkdir()
+    with Pool(second, folder) as refused:
+        assert refused.process.wait(60) == 1
+        assert "另一个模型池" in refused.events()[-1]["message"]
+        assert small.get("/a/health")[0] == 200
+        refused.spec = small.spec.model_copy(update={"temp_dir": folder})
 
 
 def test_weights_that_are_not_a_model_fail_with_the_remedy(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import openai
 import pytest
 from tests.serving import wheel
 from tests.serving.conftest import weights
-from tests.serving.running import Pool, free_port
+from tests.serving.running import Pool, free_port, ray_folder
 
 from zhengwu.serving.spec import DeploymentSpec, PoolSpec
 
@@ -58,7 +57,7 @@ def torch_pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
         http_port=free_port(),
         ray_port=free_port(),
         num_cpus=1,
-        temp_dir=Path("/tmp/zhengwu-torch"),
+        temp_dir=ray_folder(),
     )
     with Pool(spec, folder, python) as running:
         running.wait_ready(300)

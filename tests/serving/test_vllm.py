@@ -12,7 +12,7 @@ import psutil
 import pytest
 from tests.serving import wheel
 from tests.serving.conftest import weights
-from tests.serving.running import Pool, free_port
+from tests.serving.running import Pool, free_port, ray_folder
 
 from zhengwu.serving.spec import DeploymentSpec, PoolSpec
 
@@ -49,7 +49,7 @@ def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
         http_port=free_port(),
         ray_port=free_port(),
         num_cpus=1,
-        temp_dir=Path("/tmp/zhengwu-vllm"),
+        temp_dir=ray_folder(),
     )
     with Pool(spec, folder, python) as running:
         running.wait_ready(600)
