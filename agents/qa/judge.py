@@ -11,6 +11,7 @@ from functools import cache
 
 import yaml
 
+from zhengwu.agents.qa.answer_type import fit
 from zhengwu.agents.qa.chat import Chat
 from zhengwu.agents.qa.passage import Passage
 from zhengwu.agents.qa.prompt import messages
@@ -28,8 +29,9 @@ class Weights:
     bias: float
     margin: float
     overlap: float
-    cosine: float
+    fit: float
     threshold: float
+    sure: float
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Judge:
         margin = yes_margin(reply)
         usage = reply.usage
         return Verdict(
-            probability(margin, passage),
+            probability(margin, question, passage),
             margin,
             usage.prompt_tokens if usage else 0,
             usage.completion_tokens if usage else 0,
@@ -79,12 +81,11 @@ def yes_margin(reply: ChatReply) -> float:
     return top.get("是", NEVER) - top.get("否", NEVER)
 
 
-def probability(margin: float, passage: Passage) -> float:
+def probability(margin: float, question: str, passage: Passage) -> float:
     """The logistic model over the margin and what code measures."""
     weights = judge_weights()
-    cosine = passage.hit.scores.cosine or 0.0
-    z = weights.bias + weights.margin * margin
-    z += weights.overlap * passage.overlap + weights.cosine * cosine
+    z = weights.bias + weights.margin * margin + weights.overlap * passage.overlap
+    z += weights.fit * fit(question, passage.text)
     return 1 / (1 + math.exp(-z))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from zhengwu.agents.qa.answer_type import fit
 from zhengwu.agents.qa.events import Status
 from zhengwu.agents.qa.judge import Judge, judge_weights
 from zhengwu.agents.qa.passage import Passage, passages
@@ -12,8 +13,9 @@ from zhengwu.rag.text.query import weigh_query
 
 AT_MOST = 3
 """Passages judged in one pass: each costs the reading of its text."""
-SURE = 0.9
 PER_HIT = 2
+FIT_WEIGHT = 0.3
+"""What a figure of the kind asked for adds to a passage's place in the queue."""
 
 
 class JudgeAnswerable:
@@ -33,7 +35,7 @@ class JudgeAnswerable:
             verdict = await self._judge.judge(state.question.text, passage, state.grade)
             state = replace(state, judged=(*state.judged, Judged(passage, verdict)))
             state = state.used(verdict.prompt_tokens, verdict.completion_tokens)
-            if verdict.probability >= SURE:
+            if verdict.probability >= judge_weights().sure:
                 break
         return state
 
@@ -49,7 +51,9 @@ class JudgeAnswerable:
             for passage in passages(weights, hit, clauses)[:PER_HIT]:
                 if _place(passage) not in seen:
                     seen.add(_place(passage))
-                    found.append((hit.scores.total / best + passage.overlap, passage))
+                    promise = hit.scores.total / best + passage.overlap
+                    promise += FIT_WEIGHT * fit(state.question.text, passage.text)
+                    found.append((promise, passage))
         return [passage for _, passage in sorted(found, key=lambda pair: -pair[0])]
 
 

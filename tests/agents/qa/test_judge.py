@@ -40,13 +40,18 @@ def test_only_the_first_token_counts() -> None:
 @given(st.floats(-30, 30), st.floats(-30, 30), st.floats(0, 1))
 def test_more_margin_never_makes_it_less_sure(one: float, other: float, share: float) -> None:
     low, high = sorted((one, other))
-    assert 0 <= probability(low, passage(share)) <= probability(high, passage(share)) <= 1
+    assert (
+        0
+        <= probability(low, "要登记吗", passage(share))
+        <= probability(high, "要登记吗", passage(share))
+        <= 1
+    )
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_more_overlap_never_makes_it_less_sure(one: float, other: float) -> None:
     low, high = sorted((one, other))
-    assert probability(0.0, passage(low)) <= probability(0.0, passage(high))
+    assert probability(0.0, "要登记吗", passage(low)) <= probability(0.0, "要登记吗", passage(high))
 
 
 async def test_one_token_is_asked_for_at_temperature_zero() -> None:
