@@ -25,7 +25,7 @@ from zhengwu.rag.knowledge import Knowledge
 log = logging.getLogger(__name__)
 
 PHRASE_TOKENS = 96
-BESIDE = 0.8
+BESIDE = 0.9
 """A second passage is quoted too when it is at least this sure, relative to the best."""
 PASSAGES = 2
 
