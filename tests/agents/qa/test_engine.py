@@ -68,9 +68,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
 
 
 async def _ingest(engine: AsyncEngine, folder: Path) -> None:
-    report = await Ingestor(engine, folder, Limits()).ingest(
-        KB, [STARTER / "guides" / "hrss"], quiet
-    )
+    report = await Ingestor(engine, folder, Limits()).ingest(KB, [STARTER / "guides"], quiet)
     assert report.added and not report.failed
 
 
@@ -80,7 +78,7 @@ async def _never() -> bool:
 
 @pytest.fixture
 async def path(pool: Pool, tmp_path: Path) -> AsyncIterator[Built]:
-    """The product's own parts over a department's guides, with their vectors."""
+    """The product's own parts over the starter guides, with their vectors."""
     settings = read_settings(home=tmp_path, pool_port=pool.spec.http_port)
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(open_engine(settings))
@@ -143,7 +141,7 @@ async def test_a_replica_killed_mid_answer_is_never_an_empty_success(
         assert time.monotonic() < deadline, "Serve brought no new replica"
         await asyncio.sleep(0.5)
     again = await tell(path.qa, ASKED, HERE, kb=KB)
-    assert again.done.status in (Status.ANSWERED, Status.ANSWERED_FAQ)
+    assert again.done.status != Status.FAILED and again.done.confidence > 0
 
 
 async def _busy(pool: Pool, busy: bool) -> None:
