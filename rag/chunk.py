@@ -12,9 +12,9 @@ from zhengwu.rag.clause import Clause
 
 MAX = 1_200
 """No chunk is longer, in characters."""
-WHOLE = 700
+WHOLE = 500
 """An article or section up to this length stays whole."""
-TARGET = 450
+TARGET = 350
 """What longer ones are packed to, and small sections are merged up to."""
 TINY = 150
 """A section below this length goes with a neighbour."""

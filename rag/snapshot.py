@@ -94,10 +94,10 @@ class Snapshot:
 
     def weigh(self, terms: Mapping[str, float]) -> dict[str, float]:
         """How much each term tells: its weight by its inverse document frequency."""
-        return {
-            term: -weight * math.log(self._text.document_frequency(term) + 1e-4)
-            for term, weight in terms.items()
-        }
+        shares = {term: self._text.document_frequency(term) for term in terms}
+        # A bigram that no document has is most often two words' edges meeting, not a rare thing.
+        known = {term: share for term, share in shares.items() if share or term[0] != "#"}
+        return {term: -terms[term] * math.log(share + 1e-4) for term, share in known.items()}
 
     def _kept(self, request: Request, query: Vectors | None) -> list[TextHit]:
         """Candidates that may be shown; looks further where others' documents fill the list."""

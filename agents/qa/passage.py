@@ -17,7 +17,7 @@ QUOTE_CHARS = 220
 CORE_CHARS = 140
 """What the judge reads of it: on the embedded default a character costs about 10 ms."""
 _SENTENCE = re.compile(r"[^。！？；\n]+[。！？；]?[”’）]?|\n")
-_LEAD = re.compile(r"[：:]$")
+_LEAD = re.compile(r"[：:？?]$")
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Unit:
     clause_id: str
     text: str
     lead: bool
-    """Opens a list or table: what follows cannot be understood without it."""
+    """Opens a list or table, or asks: what follows cannot be understood without it."""
     within: str
     """The whole stored text of the clause."""
 

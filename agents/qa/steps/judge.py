@@ -48,12 +48,20 @@ class JudgeAnswerable:
         seen = {_place(judged.passage) for judged in state.judged}
         for hit in hits:
             clauses = await self._knowledge.clauses(hit)
-            for passage in passages(weights, hit, clauses)[:PER_HIT]:
-                if _place(passage) not in seen:
-                    seen.add(_place(passage))
-                    promise = hit.scores.total / best + passage.overlap
-                    promise += FIT_WEIGHT * fit(state.question.text, passage.text)
-                    found.append((promise, passage))
+            standing = hit.scores.total / best
+            promising = [
+                (
+                    standing
+                    + passage.overlap
+                    + FIT_WEIGHT * fit(state.question.text, passage.text),
+                    passage,
+                )
+                for passage in passages(weights, hit, clauses)
+                if _place(passage) not in seen
+            ]
+            kept = sorted(promising, key=lambda pair: -pair[0])[:PER_HIT]
+            seen |= {_place(passage) for _, passage in kept}
+            found += kept
         return [passage for _, passage in sorted(found, key=lambda pair: -pair[0])]
 
 
