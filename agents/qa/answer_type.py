@@ -23,6 +23,8 @@ class AnswerType:
     name: str
     asks: re.Pattern[str]
     holds: re.Pattern[str]
+    fallback: bool
+    """Only looked at when no other kind is asked for."""
 
 
 def fit(question: str, passage: str) -> float:
@@ -31,7 +33,8 @@ def fit(question: str, passage: str) -> float:
     A question may fit several kinds (“罚多少”); any one of them is enough.
     """
     asked = normalise(question)
-    wanted = [kind for kind in answer_types() if kind.asks.search(asked)]
+    asking = [kind for kind in answer_types() if kind.asks.search(asked)]
+    wanted = [kind for kind in asking if not kind.fallback] or asking
     if not wanted:
         return 0.0
     text = normalise(passage)
@@ -47,6 +50,7 @@ def answer_types() -> tuple[AnswerType, ...]:
             kind["name"],
             re.compile(kind["asks"]),
             re.compile(kind["holds"].replace("NUMBER", NUMBER)),
+            bool(kind.get("fallback")),
         )
         for kind in given["types"]
     )

@@ -30,6 +30,7 @@ class Weights:
     margin: float
     overlap: float
     fit: float
+    lack: float
     threshold: float
     sure: float
 
@@ -85,7 +86,8 @@ def probability(margin: float, question: str, passage: Passage) -> float:
     """The logistic model over the margin and what code measures."""
     weights = judge_weights()
     z = weights.bias + weights.margin * margin + weights.overlap * passage.overlap
-    z += weights.fit * fit(question, passage.text)
+    held = fit(question, passage.text)
+    z += weights.fit * held if held > 0 else weights.lack * held
     return 1 / (1 + math.exp(-z))
 
 

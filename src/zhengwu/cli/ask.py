@@ -101,7 +101,7 @@ def _print_sentence(sentence: Sentence) -> None:
 
 
 def _name(citation: Citation) -> str:
-    return f"《{citation.doc}》{citation.clause}（{citation.doc_id} {citation.clause_id}）"
+    return f"《{citation.doc}》{citation.clause}（{citation.doc_id}）"
 
 
 def _result(sentences: list[Sentence], done: Done) -> dict[str, object]:
