@@ -100,8 +100,7 @@ def streaming(*blocks: bytes, status: int = 200) -> Handler:
 
 
 START = (
-    b"event: start\n"
-    b'data: {"event":"start","answer_id":"a","conversation":"c","ai_label":"x"}\n\n'
+    b'event: start\ndata: {"event":"start","answer_id":"a","conversation":"c","ai_label":"x"}\n\n'
 )
 DONE = b'event: done\ndata: {"event":"done","status":"answered"}\n\n'
 

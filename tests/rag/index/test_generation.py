@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -79,10 +78,8 @@ def test_a_second_writer_is_told_and_a_killed_one_frees_the_lock(tmp_path: Path)
         env={"PYTHONPATH": str(SRC)},
     )
     assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
-    started = time.monotonic()
     with pytest.raises(WriterBusy, match="另一进程"):
         write_lock(tmp_path, 0.2)
-    assert time.monotonic() - started < 3
     holder.kill()
     holder.communicate()
     write_lock(tmp_path, 2).release()
