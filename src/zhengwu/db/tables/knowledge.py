@@ -1,60 +1,12 @@
-"""Every table, in one place: the migrations in `migrations/` must lead exactly here.
+"""Documents, their clauses and chunks, and the published states of the index."""
 
-A test compares the two. Times are UTC; `JSON` columns hold only what no query looks into.
-"""
-
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Date,
-    DateTime,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Text,
-    UniqueConstraint,
-)
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
 
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
-# SQLite only numbers rows by itself for INTEGER primary keys.
-Serial = BigInteger().with_variant(Integer, "sqlite")
-
-
-def now() -> datetime:
-    """The present moment, UTC."""
-    return datetime.now(UTC)
-
-
-class Table(DeclarativeBase):
-    """The base of every table."""
-
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime: DateTime(timezone=True), date: Date()}
-
-
-class ApiKey(Table):
-    """A key to the gateway. Only the SHA-256 of the key is kept."""
-
-    __tablename__ = "api_keys"
-
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    digest: Mapped[str] = mapped_column(String(64), unique=True)
-    name: Mapped[str] = mapped_column(String(200))
-    role: Mapped[str] = mapped_column(String(32))
-    created: Mapped[datetime] = mapped_column(default=now)
-    expires: Mapped[datetime | None]
-    revoked: Mapped[datetime | None]
+from zhengwu.db.tables.base import Serial, Table, now
 
 
 class Document(Table):
@@ -133,44 +85,4 @@ class Generation(Table):
     segments: Mapped[list[str]] = mapped_column(JSON)
     chunks: Mapped[int] = mapped_column(Integer)
     embedded: Mapped[int] = mapped_column(Integer)
-    created: Mapped[datetime] = mapped_column(default=now)
-
-
-class Job(Table):
-    """Heavy work for the worker. A job is leased; a lease that lapses is taken up again."""
-
-    __tablename__ = "jobs"
-    __table_args__ = (Index("ix_jobs_status_due", "status", "due"),)
-
-    id: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
-    kind: Mapped[str] = mapped_column(String(64))
-    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
-    status: Mapped[str] = mapped_column(String(16), default="queued")
-    attempts: Mapped[int] = mapped_column(Integer, default=0)
-    due: Mapped[datetime] = mapped_column(default=now)
-    lease_until: Mapped[datetime | None]
-    worker: Mapped[str | None] = mapped_column(String(100))
-    progress: Mapped[float] = mapped_column(default=0.0)
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    error: Mapped[str | None] = mapped_column(Text)
-    created: Mapped[datetime] = mapped_column(default=now)
-    finished: Mapped[datetime | None]
-
-
-class Answer(Table):
-    """The record of one citizen question: status and evidence, text masked of personal data."""
-
-    __tablename__ = "answers"
-
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    conversation: Mapped[str] = mapped_column(String(32), index=True)
-    kb: Mapped[str] = mapped_column(String(64))
-    region: Mapped[str | None] = mapped_column(String(100))
-    question: Mapped[str] = mapped_column(Text)
-    status: Mapped[str] = mapped_column(String(24))
-    reason: Mapped[str | None] = mapped_column(Text)
-    sentences: Mapped[list[Any]] = mapped_column(JSON)
-    citations: Mapped[list[Any]] = mapped_column(JSON)
-    grade: Mapped[int] = mapped_column(Integer)
-    timings: Mapped[dict[str, Any]] = mapped_column(JSON)
     created: Mapped[datetime] = mapped_column(default=now)

@@ -1,0 +1,24 @@
+"""Every table: the migrations in `migrations/` must lead exactly here.
+
+A test compares the two. Times are UTC; `JSON` columns hold only what no query looks into.
+"""
+
+from zhengwu.db.tables.answers import Answer
+from zhengwu.db.tables.base import NAMING, Serial, Table, now
+from zhengwu.db.tables.knowledge import Chunk, ClauseRow, Document, Generation
+from zhengwu.db.tables.tenancy import ApiKey
+from zhengwu.db.tables.work import Job
+
+__all__ = [
+    "NAMING",
+    "Answer",
+    "ApiKey",
+    "Chunk",
+    "ClauseRow",
+    "Document",
+    "Generation",
+    "Job",
+    "Serial",
+    "Table",
+    "now",
+]
