@@ -7,6 +7,8 @@ ZhengwuError
     ├── BodyTooLarge        a body over the limit
     ├── BodyTooSlow         a body that does not arrive
     ├── BadBody             a body that is not what the route takes
+    ├── SecretRefused       data of grade 4, which no model may have
+    ├── GradeTooHigh        data of a grade above the caller's ceiling
     ├── QuestionEmpty       nothing left to ask
     ├── QuestionTooLong     more characters than the setting allows
     ├── PageNotBuilt        the pages were never built
@@ -66,6 +68,18 @@ class BadBody(GatewayError):
     code = "bad_request"
 
 
+class SecretRefused(GatewayError):
+    """Data of grade 4, which no model may have."""
+
+    code = "secret_refused"
+
+
+class GradeTooHigh(GatewayError):
+    """Data of a grade above the caller's ceiling."""
+
+    code = "grade_too_high"
+
+
 class QuestionEmpty(GatewayError):
     """Nothing left to ask."""
 
@@ -103,6 +117,8 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "body_too_large": 413,
         "body_too_slow": 408,
         "bad_request": 422,
+        "secret_refused": 403,
+        "grade_too_high": 403,
         "question_empty": 422,
         "question_too_long": 413,
         "page_not_built": 503,

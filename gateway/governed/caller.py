@@ -41,6 +41,8 @@ class Caller:
         pseudonymise: Grade 3 may leave as grade 1 once its values are placeholders.
         keep_text: The tenant opted into text in the audit trail.
         user_id: The person, where one signed in.
+        undeclared_grade: What a request without `X-Data-Grade` counts as.
+        media_grade: What images, audio and other content that cannot be looked into count as.
     """
 
     key_id: str
@@ -54,6 +56,8 @@ class Caller:
     pseudonymise: bool = False
     keep_text: bool = False
     user_id: str | None = None
+    undeclared_grade: int = 3
+    media_grade: int = 3
 
     @property
     def tenant_id(self) -> str:
