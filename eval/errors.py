@@ -1,7 +1,8 @@
 """What can go wrong with an evaluation.
 
 EvalError
-└── BadCases    a case file is missing or malformed
+├── BadCases      a case file is missing or malformed
+└── BenchFailed   a server of a bench did not start, or answered wrongly
 """
 
 from zhengwu.errors import ZhengwuError
@@ -17,3 +18,9 @@ class BadCases(EvalError):
     """A case file is missing or malformed."""
 
     code = "bad_cases"
+
+
+class BenchFailed(EvalError):
+    """A server of a bench did not start, or answered wrongly."""
+
+    code = "bench_failed"

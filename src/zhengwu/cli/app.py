@@ -2,13 +2,13 @@
 
 import typer
 
-from zhengwu.cli import ask, data, evals, gateway, kb, keys, models, pool, stack, worker
+from zhengwu.cli import ask, bench, data, evals, gateway, kb, keys, models, pool, stack, worker
 
 app = typer.Typer(
     name="zhengwu", help="政务人工智能中台", no_args_is_help=True, pretty_exceptions_enable=False
 )
 
-for group in (data.app, evals.app, kb.app, keys.app, models.app, pool.app):
+for group in (bench.app, data.app, evals.app, kb.app, keys.app, models.app, pool.app):
     app.add_typer(group)
 for command in (ask, gateway, stack, worker):
     command.register(app)

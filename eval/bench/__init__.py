@@ -1,0 +1,1 @@
+"""Speed, side by side with peers, on one machine in one run."""
