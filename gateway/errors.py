@@ -18,6 +18,7 @@ ZhengwuError
 Two shapes go out: OpenAI's for `/v1`, ours for everything else. Never a stack trace.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -140,13 +141,29 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "upstream_down": 503,
         "upstream_key_missing": 503,
         "upstream_failed": 502,
+        "upstream_slow": 504,
+        "upstream_limited": 429,
+        "upstream_rejects": 502,
+        "upstream_garbled": 502,
+        "context_overflow": 400,
+        "content_refused": 400,
         "upstream_cut": 502,
+        "upstream_busy": 503,
+        "upstream_resting": 503,
+        "deadline_passed": 504,
         "no_upstream": 503,
+        "routes": 503,
     }
 )
 """A code that is not here is our own failure: 500."""
 
-OPENAI_CODES = MappingProxyType({"unknown_model": "model_not_found"})
+OPENAI_CODES = MappingProxyType(
+    {
+        "unknown_model": "model_not_found",
+        "context_overflow": "context_length_exceeded",
+        "content_refused": "content_filter",
+    }
+)
 OPENAI_TYPES = MappingProxyType(
     {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 )
@@ -180,8 +197,13 @@ def from_error(error: ZhengwuError) -> Problem:
     if error.code == "upstream_failed":
         status = _upstream_status(getattr(error, "status", 502))
     param = "model" if error.code == "unknown_model" else None
-    wait_s = error.wait_s if isinstance(error, TooManyRequests) else None
+    wait_s = _wait_of(error)
     return Problem(status, error.code, str(error), param, wait_s)
+
+
+def _wait_of(error: ZhengwuError) -> int | None:
+    wait_s: float | None = getattr(error, "wait_s", None)
+    return None if wait_s is None else max(1, math.ceil(wait_s))
 
 
 def _upstream_status(status: int) -> int:

@@ -12,11 +12,21 @@ ZhengwuError
     │   └── SourcesDown         every configured source failed
     ├── EgressRefused           data of this grade may not go to this upstream
     │   └── RedirectRefused     an upstream wanted to send us elsewhere
+    ├── RoutesError             a route names what is not there
     └── UpstreamError
-        ├── UpstreamDown        no connection, or no answer in time
+        ├── UpstreamDown        no connection
+        │   └── UpstreamSlow    no answer in time
         ├── UpstreamKeyMissing  the upstream needs a key that is not set
         ├── UpstreamFailed      it answered with an error
+        │   ├── UpstreamLimited it wants fewer requests
+        │   ├── UpstreamRejects it does not accept us: key, balance, model or address
+        │   ├── UpstreamGarbled its answer is not what the wire allows
+        │   ├── ContextOverflow the request is longer than the model's context
+        │   └── ContentRefused  the upstream's own content check refused
         ├── UpstreamCut         it stopped in the middle of an answer
+        ├── UpstreamBusy        too many requests wait for it here already
+        ├── UpstreamResting     it failed lately and is left alone for a while
+        ├── DeadlinePassed      the request's time was up before an answer began
         └── NoUpstream          none is configured, or every one failed
 """
 
@@ -89,16 +99,29 @@ class RedirectRefused(EgressRefused):
     code = "redirect_refused"
 
 
+class RoutesError(ModelError):
+    """A route names what is not there."""
+
+    code = "routes"
+
+
 class UpstreamError(ModelError):
-    """An upstream did not do its part."""
+    """An upstream did not do its part. `wait_s`: when it may be asked again, where it said so."""
 
     code = "upstream"
+    wait_s: float | None = None
 
 
 class UpstreamDown(UpstreamError):
-    """No connection, or no answer in time."""
+    """No connection."""
 
     code = "upstream_down"
+
+
+class UpstreamSlow(UpstreamDown):
+    """No answer began in time."""
+
+    code = "upstream_slow"
 
 
 class UpstreamKeyMissing(UpstreamError):
@@ -112,15 +135,64 @@ class UpstreamFailed(UpstreamError):
 
     code = "upstream_failed"
 
-    def __init__(self, message: str, status: int = 502) -> None:
+    def __init__(self, message: str, status: int = 502, wait_s: float | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.wait_s = wait_s
+
+
+class UpstreamLimited(UpstreamFailed):
+    """The upstream wants fewer requests."""
+
+    code = "upstream_limited"
+
+
+class UpstreamRejects(UpstreamFailed):
+    """The upstream does not accept us: our key, balance, name of the model or address is wrong."""
+
+    code = "upstream_rejects"
+
+
+class UpstreamGarbled(UpstreamFailed):
+    """The upstream's answer is not what the wire allows."""
+
+    code = "upstream_garbled"
+
+
+class ContextOverflow(UpstreamFailed):
+    """The request is longer than the model's context."""
+
+    code = "context_overflow"
+
+
+class ContentRefused(UpstreamFailed):
+    """The upstream's own content check refused the request or its answer."""
+
+    code = "content_refused"
 
 
 class UpstreamCut(UpstreamError):
     """The upstream stopped in the middle of an answer."""
 
     code = "upstream_cut"
+
+
+class UpstreamBusy(UpstreamError):
+    """Too many requests wait for the upstream here already."""
+
+    code = "upstream_busy"
+
+
+class UpstreamResting(UpstreamError):
+    """The upstream failed lately, or asked for a pause, and is left alone until that is over."""
+
+    code = "upstream_resting"
+
+
+class DeadlinePassed(UpstreamError):
+    """The time of the request was up before an answer began."""
+
+    code = "deadline_passed"
 
 
 class NoUpstream(UpstreamError):

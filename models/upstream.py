@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import cached_property
+from typing import Any, Protocol
 
-from zhengwu.models.cards import ModelCard
+from zhengwu.models.attempts import Attempts
+from zhengwu.models.cards import ModelCard, Price
 from zhengwu.models.errors import NoUpstream
 
 
@@ -16,6 +18,11 @@ class Upstream:
     `base_url` ends where `/chat/completions` begins; `model` is what the upstream calls it;
     `key_env` names the variable with its key. Whether it is on the pool is not written here:
     that is the security administrator's address list, which only `egress.py` holds.
+
+    Attributes:
+        context_tokens: What prompt and answer may have together; None where it is not known.
+        price: What the seller takes; None where nobody takes anything.
+        slots: How many calls it works on at once; further ones wait in the gateway.
     """
 
     name: str
@@ -24,8 +31,11 @@ class Upstream:
     key_env: str | None = None
     privately_deployed: bool = False
     grade_allowed: int = 3
+    context_tokens: int | None = None
+    price: Price | None = None
+    slots: int = 2048
 
-    @property
+    @cached_property
     def identity(self) -> tuple[str, str]:
         """What makes two upstreams the same one."""
         return self.base_url.rstrip("/"), self.model
@@ -47,12 +57,39 @@ def from_card(card: ModelCard, base_url: str | None = None) -> Upstream:
         key_env=card.api.key_env if card.api else None,
         privately_deployed=card.privately_deployed,
         grade_allowed=card.grade_allowed,
+        context_tokens=card.context_tokens,
+        price=card.price,
     )
 
 
 @dataclass(frozen=True)
+class Patience:
+    """How long an upstream may take before it counts as failed. None: what `Egress` allows.
+
+    Seconds: to connect, to the first byte of the answer, between two pieces of it.
+    """
+
+    connect_s: float | None = None
+    first_byte_s: float | None = None
+    silence_s: float | None = None
+
+
+@dataclass(frozen=True)
 class Call:
-    """One request to an upstream. `path` is relative to the upstream's `base_url`."""
+    """One request to an upstream. `path` is relative to the upstream's `base_url`.
+
+    Everything after `headers` is what policies decide by; no upstream is told.
+
+    Attributes:
+        fields: `body`, already parsed, where the caller has it: it is not parsed again then.
+        tenant: Tenants share an upstream fairly.
+        priority: 0 citizen, 1 staff, 2 batch; the lower is served first.
+        deadline: `time.monotonic()` after which the call is no longer sent.
+        tokens: Estimate of the prompt and the longest answer together; 0 where it is not known.
+        affinity: Calls with the same one begin alike, which an upstream may still remember.
+        attempts: Where the router writes down every upstream it tried. One per request.
+        patience: Set by the route.
+    """
 
     path: str
     body: bytes
@@ -62,6 +99,14 @@ class Call:
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     """Further headers; only those on `egress.PASSED_HEADERS` are sent."""
+    fields: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    tenant: str = ""
+    priority: int = 1
+    deadline: float | None = None
+    tokens: int = 0
+    affinity: str = ""
+    attempts: Attempts = field(default_factory=Attempts, compare=False, repr=False)
+    patience: Patience = Patience()
 
 
 class Reply(Protocol):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from zhengwu.gateway.governed.caller import Caller
+from zhengwu.models.attempts import Attempt
 
 
 @dataclass(frozen=True)
@@ -60,16 +61,6 @@ class Limits(Protocol):
             LimitReached: names the limit, its scope and when to come again (`wait_s`).
         """
         ...
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One upstream that was tried, in order, and how that ended (`ok` or an error's code)."""
-
-    upstream: str
-    outcome: str
-    milliseconds: float
-    why: str = ""
 
 
 @dataclass(frozen=True)
