@@ -1,0 +1,1 @@
+"""Is personal data found, and is nothing else?"""
