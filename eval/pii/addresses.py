@@ -23,8 +23,9 @@ CITIES = ["示范市", "临川市", "安和市", "平海市", "新港市", "云�
 DISTRICTS = ["城东区", "高新区", "清河县", "望江区", "东湖区", "安宁市", "南岭自治县", "镇北旗"]
 STREETS = ["建设街道", "和平街道", "新华街道", "桥头街道", "城关街道办事处"]
 TOWNS = ["五里镇", "石桥镇", "白马乡", "柳林镇", "双河乡", "大营子苏木", "回龙彝族乡"]
-ROADS = ["人民路", "解放大道", "中山北路", "文化西街", "学府路", "滨江东路", "菊儿胡同", "槐荫巷",
-         "建设大街", "环城南路", "科技三路", "望海大道", "纬二路", "铁东街", "香樟大道中段"]  # fmt: skip
+ROADS = ["人民路", "解放大道", "中山北路", "文化西街", "学府路", "滨江东路", "菊儿胡同",
+         "槐荫巷", "建设大街", "环城南路", "科技三路", "望海大道", "纬二路", "铁东街",
+         "香樟大道中段"]  # fmt: skip
 ESTATES = ["幸福小区", "阳光花园", "翠湖家园", "金桂苑", "锦绣华庭", "万和城", "东方明珠公寓",
            "学府名邸", "紫荆花园二期", "安居苑", "滨河新村", "和谐佳苑", "御景湾", "中央公馆",
            "怡景山庄", "电厂家属院", "纺织厂宿舍", "龙湖天街"]  # fmt: skip
@@ -92,7 +93,8 @@ def rural(draw: random.Random) -> str:
     """A town, a village, a group, perhaps a number."""
     region = draw.choice(["", _region(draw)])
     group = draw.choice([f"{_small(draw)}组", f"第{_small(draw)}村民小组", f"{_small(draw)}社",
-                         f"{_number(draw, 200)}号", f"{_small(draw)}组{_number(draw, 90)}号"])  # fmt: skip
+                         f"{_number(draw, 200)}号",
+                         f"{_small(draw)}组{_number(draw, 90)}号"])  # fmt: skip
     return f"{region}{draw.choice(TOWNS)}{draw.choice(VILLAGES)}{group}"
 
 

@@ -62,7 +62,7 @@ _START = re.compile(
     r".*(?:居住[于在]|位于|坐落[于在]|(?:地址|住址|所在地)[为是]?|寄[到往至给]|送[到往至]|户籍[为是在地]*"
     r"|收件人住|家[住在]|现住|反映|[您你]好|请问|关于|来自|前往|我是|[我咱]们|投诉|举报"
     r"|[，。！？；：:、,;!?\n“”\"'《》〈〉<>（）()【】\[\]=\|的将把了]"
-    r"|(?<![和平安])[在住]于?(?![安平])|[到往至为是从由](?=[\u4e00-\u9fff]{2}|[A-Za-z\d]))",
+    r"|(?<![和平安])[在住]+于?(?![安平])|[到往至为是从由](?=[\u4e00-\u9fff]{2}|[A-Za-z\d]))",
     re.S,
 )
 _PROVINCE = re.compile(
@@ -100,9 +100,7 @@ def _end(text: str, at: int, before: str) -> int | None:
     if dashed and _ESTATE.search(before):
         return dashed.end()
     group = _GROUP.match(text, at)
-    if group and (
-        _VILLAGE_BEFORE.search(before) or (_TOWN.search(before) and "号" not in group[0])
-    ):
+    if group and (_VILLAGE_BEFORE.search(before) or _in_town(before, group[0])):
         return group.end()
     tail = _TAIL.match(text, at)
     if tail is None or tail.end() == at:

@@ -14,14 +14,14 @@ _MARKS = {
     **{ord(circled): ord(str(digit)) for digit, circled in enumerate("⓪①②③④⑤⑥⑦⑧⑨")},
     **{ord(thin): ord(str(digit)) for digit, thin in enumerate("𝟶𝟷𝟸𝟹𝟺𝟻𝟼𝟽𝟾𝟿")},
 }
-_OLD = "證號電話聯繫戶棟單區縣鎮鄉街號樓室組灣莊園莊東廣雲蘇遼滬贛魯陝寧貴遠門衛員為職務機絕"
-_NEW = "证号电话联系户栋单区县镇乡街号楼室组湾庄园庄东广云苏辽沪赣鲁陕宁贵远门卫员为职务机绝"
-_MARKS |= {ord(old): ord(new) for old, new in zip(_OLD, _NEW, strict=True)}
-_TABLE = {**_WIDE, **_MARKS}
+_OLD_SIGNS = "證號電話聯繫戶棟單區縣鎮鄉街號樓室組灣莊園莊東廣雲蘇遼滬贛魯陝寧貴遠門衛員為職務機絕"
+_NEW_SIGNS = "证号电话联系户栋单区县镇乡街号楼室组湾庄园庄东广云苏辽沪赣鲁陕宁贵远门卫员为职务机绝"
+_TRADITIONAL = {ord(old): ord(new) for old, new in zip(_OLD_SIGNS, _NEW_SIGNS, strict=True)}
+_TABLE = {**_WIDE, **_MARKS, **_TRADITIONAL}
 # Punctuation alone is no reason to translate: every Chinese text has it.
 _ODD = re.compile(
     "[０-９Ａ-Ｚａ-ｚ＠－．（）＋\u3000\u00a0\u2000-\u200a\u202f\u205f\u2010-\u2015\u2212"
-    + "".join(map(chr, (code for code in _MARKS if code > 0x2212)))
+    + "".join(map(chr, (code for code in {**_MARKS, **_TRADITIONAL} if code > 0x2212)))
     + "]"
 )
 _NO_WIDTH = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
