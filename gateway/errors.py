@@ -4,6 +4,9 @@ ZhengwuError
 └── GatewayError
     ├── KeyRefused          no key, or one that is not known, revoked or past its date
     ├── TooManyRequests     an address asks too often
+    ├── LimitReached        a limit of the caller has no room
+    │   └── BudgetExhausted the money of the day or month is spent or reserved
+    ├── LimitsUnavailable   the database that counts does not answer
     ├── BodyTooLarge        a body over the limit
     ├── BodyTooSlow         a body that does not arrive
     ├── BadBody             a body that is not what the route takes
@@ -27,6 +30,7 @@ from typing import Any
 import orjson
 
 from zhengwu.errors import ZhengwuError
+from zhengwu.gateway.governed.caller import Limit
 
 
 class GatewayError(ZhengwuError):
@@ -49,6 +53,40 @@ class TooManyRequests(GatewayError):
     def __init__(self, message: str, wait_s: int) -> None:
         super().__init__(message)
         self.wait_s = wait_s
+
+
+class LimitReached(GatewayError):
+    """A limit of the caller has no room.
+
+    Attributes:
+        limit: The limit, with its scope and kind.
+        wait_s: When to come again, in seconds; None if the request alone is over the limit.
+        used: What was settled and reserved under it.
+        moment_us: When that was, by the clock that counts.
+    """
+
+    code = "limit_reached"
+
+    def __init__(
+        self, message: str, limit: Limit, wait_s: int | None, used: int = 0, moment_us: int = 0
+    ) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.wait_s = wait_s
+        self.used = used
+        self.moment_us = moment_us
+
+
+class BudgetExhausted(LimitReached):
+    """The money of the day or month is spent or reserved."""
+
+    code = "budget_exhausted"
+
+
+class LimitsUnavailable(GatewayError):
+    """The database that counts does not answer: nothing is let through uncounted."""
+
+    code = "limits_unavailable"
 
 
 class BodyTooLarge(GatewayError):
@@ -115,6 +153,9 @@ STATUS: Mapping[str, int] = MappingProxyType(
     {
         "invalid_api_key": 401,
         "too_many_requests": 429,
+        "limit_reached": 429,
+        "budget_exhausted": 429,
+        "limits_unavailable": 503,
         "body_too_large": 413,
         "body_too_slow": 408,
         "bad_request": 422,
@@ -162,6 +203,8 @@ OPENAI_CODES = MappingProxyType(
         "unknown_model": "model_not_found",
         "context_overflow": "context_length_exceeded",
         "content_refused": "content_filter",
+        "limit_reached": "rate_limit_exceeded",
+        "budget_exhausted": "insufficient_quota",
     }
 )
 OPENAI_TYPES = MappingProxyType(
@@ -249,6 +292,8 @@ def body_of(problem: Problem, path: str, request_id: str) -> bytes:
     kind = OPENAI_TYPES.get(
         problem.status, "server_error" if server_side else "invalid_request_error"
     )
+    if problem.code == "budget_exhausted":
+        kind = "insufficient_quota"
     openai = {
         "message": problem.message,
         "type": kind,

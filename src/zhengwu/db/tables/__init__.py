@@ -6,6 +6,13 @@ A test compares the two. Times are UTC; `JSON` columns hold only what no query l
 from zhengwu.db.tables.answers import Answer
 from zhengwu.db.tables.base import NAMING, Serial, Table, now
 from zhengwu.db.tables.knowledge import Chunk, ClauseRow, Document, Generation
+from zhengwu.db.tables.limits import (
+    LimitCounter,
+    LimitGateway,
+    LimitHold,
+    LimitLapse,
+    LimitSlot,
+)
 from zhengwu.db.tables.tenancy import ApiKey
 from zhengwu.db.tables.work import Job
 
@@ -18,6 +25,11 @@ __all__ = [
     "Document",
     "Generation",
     "Job",
+    "LimitCounter",
+    "LimitGateway",
+    "LimitHold",
+    "LimitLapse",
+    "LimitSlot",
     "Serial",
     "Table",
     "now",
