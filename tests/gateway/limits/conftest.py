@@ -1,6 +1,6 @@
 """Both stores of counters behind one fixture, on real databases, with a clock that tests turn."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +50,7 @@ class Store:
         return counters
 
     @asynccontextmanager
-    async def limits(self) -> AsyncIterator[CountedLimits]:
+    async def limits(self) -> AsyncGenerator[CountedLimits]:
         counters = await self.open()
         yield CountedLimits(counters)
         await counters.close()
