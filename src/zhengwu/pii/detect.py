@@ -15,6 +15,7 @@ from zhengwu.pii.checks import (
     luhn_valid,
 )
 from zhengwu.pii.finding import Finding
+from zhengwu.pii.name import names
 from zhengwu.pii.numbers import numbers
 from zhengwu.pii.plain import plain, unbroken
 
@@ -34,7 +35,8 @@ MASK = "*"
 def detect(text: str) -> list[Finding]:
     """Every finding in `text`, in order, none overlapping."""
     form = plain(text)
-    found = _distinct([*numbers(unbroken(form.text)), *addresses(form.text)])
+    sure = _distinct([*numbers(unbroken(form.text)), *addresses(form.text)])
+    found = _distinct([*sure, *_apart(names(form.text), sure)])
     if form.places is None:
         return found
     return [Finding(*form.span(each.start, each.end), each.kind) for each in found]
@@ -54,6 +56,18 @@ def _distinct(candidates: Iterable[Finding]) -> list[Finding]:
         if not found or finding.start >= found[-1].end:
             found.append(finding)
     return found
+
+
+def _apart(candidates: Iterable[Finding], sure: list[Finding]) -> list[Finding]:
+    """Candidates that touch nothing surer: a name may be part of an address. All in order."""
+    apart: list[Finding] = []
+    at = 0
+    for each in candidates:
+        while at < len(sure) and sure[at].end <= each.start:
+            at += 1
+        if at == len(sure) or each.end <= sure[at].start:
+            apart.append(each)
+    return apart
 
 
 def _first_then_longest(finding: Finding) -> tuple[int, int]:

@@ -107,8 +107,9 @@ _ROWS: tuple[tuple[str, re.Pattern[str], Check, re.Pattern[str] | None], ...] = 
         re.compile(r"(?:电话|座机|固话|致电|拨打|tel)[^\d]{0,6}$", re.I),
     ),
 )
-_CODE = re.compile(rf"(?<![0-9A-Za-z]){_SIGN}{{2}}{_GAP}\d{{6}}{_GAP}(?:{_SIGN}{_GAP}){{9}}{_SIGN}"
-                   rf"(?![0-9A-Za-z])", re.I)  # fmt: skip
+_CODE = re.compile(
+    rf"(?<![0-9A-Za-z])(?:{_SIGN}[ \-]{{0,2}}){{17}}{_SIGN}(?![0-9A-Za-z])", re.IGNORECASE
+)
 _PASSPORT = re.compile(
     r"(?<![A-Za-z0-9])(?:[EGeg]\d{8}|[Ee][A-HJ-NP-Za-hj-np-z]\d{7}|[DSPdsp][Ee]?\d{7,8})"
     r"(?![A-Za-z0-9])"

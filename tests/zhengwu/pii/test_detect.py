@@ -176,3 +176,64 @@ def test_neighbours_are_both_masked() -> None:
 @pytest.mark.parametrize("unit", ["a", "a.", "a@", "9", "6 ", "1-", "粤A", "+86 "])
 def test_long_hostile_text_takes_no_long_time(unit: str) -> None:
     detect(unit * (200_000 // len(unit)))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("我叫张三，想问居住证怎么办", "张三"),
+        ("联系人：李建国", "李建国"),
+        ("姓名：欧阳锋", "欧阳锋"),
+        ("申请人陈晓明的材料齐全", "陈晓明"),
+        ("请问张伟的公积金账户余额", "张伟"),
+        ("我儿子王子轩今年六岁", "王子轩"),
+        ("社区主任周志强表示支持", "周志强"),
+        ("建筑师迈克尔·科尔出席", "迈克尔·科尔"),
+    ],
+)
+def test_names_in_context(text: str, name: str) -> None:
+    found = [text[f.start : f.end] for f in detect(text) if f.kind == "name"]
+    assert found == [name]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "王女士反映路灯坏了",
+        "居民委员会主任负责召集",
+        "高新区安全生产应当成为常态",
+        "任何单位和个人应当符合规定",
+        "时间方面，关于高考的管理办法何时施行？",
+        "哈萨克斯坦人怎么办签证？",
+        "家里有温馨的灯，高峰时段限行",
+    ],
+)
+def test_no_name_where_there_is_none(text: str) -> None:
+    assert [f for f in detect(text) if f.kind == "name"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("统一社会信用代码91350100M000100Y43", "credit_code"),
+        ("代码 9135 0100 M000 100Y 43", "credit_code"),
+        ("护照号E12345678", "passport"),
+        ("港澳通行证C12345678", "passport"),
+        ("电话０１０６２３４５６７８", "landline"),
+        ("手机一三八零零一三八零零零", "mobile"),
+        ("手机壹叁捌零零壹叁捌零零零", "mobile"),
+        ("手机1 3 8-0 0 1 3-8 0 0 0", "mobile"),
+        ("手機13800\n138000", "mobile"),
+        ("138\u200b0013\u200d8000", "mobile"),
+        ("身份证号110105491231002", "identity_card"),
+        ("身份證 110105 19491231 002X", "identity_card"),
+        ("11010519491231\n002X", "identity_card"),
+        ("卡号 6222 0212 3456 7890 128", "bank_card"),
+        ("粤BD12345", "plate"),
+        ("示范市城东区人民路12号3栋2单元501室", "address"),
+        ("住幸福小区3栋2單元501", "address"),
+        ("五里鎮王家村三组12號", "address"),
+    ],
+)
+def test_many_written_forms(text: str, kind: str) -> None:
+    assert kinds(text) == [kind]
