@@ -79,9 +79,7 @@ def _values(rows: Mapping[str, str]) -> dict[str, float]:
 def _sounds(foreign: Mapping[str, float]) -> re.Pattern[str]:
     """Rows of characters used for sounds; parts after a dot may have others too."""
     signs = "".join(foreign)
-    return re.compile(
-        f"[{signs}]{{2,7}}(?:[·•・][\u4e00-\u9fff]?[{signs}]{{1,7}}(?:[\u4e00-\u9fff][{signs}]{{1,4}})?)*"
-    )
+    return re.compile(f"[{signs}]{{2,7}}(?:[·•・][\u4e00-\u9fff]?[{signs}]{{1,7}})*")
 
 
 @dataclass(frozen=True)
