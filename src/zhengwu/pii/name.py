@@ -78,7 +78,7 @@ def _values(rows: Mapping[str, str]) -> dict[str, float]:
 
 def _sounds(foreign: Mapping[str, float]) -> re.Pattern[str]:
     """Rows of characters used for sounds; parts after a dot may have others too."""
-    signs = "".join(foreign)
+    signs = "".join(sign for sign, value in foreign.items() if value >= 1.5)
     return re.compile(f"[{signs}]{{2,7}}(?:[·•・][\u4e00-\u9fff]?[{signs}]{{1,7}})*")
 
 
