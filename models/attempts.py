@@ -11,6 +11,12 @@ OPEN, OK, LEFT = "open", "ok", "left"
 """Outcomes that are no error's code: still being read, read to its end, left by the reader."""
 
 
+NOT_SENT = frozenset(
+    {"egress_refused", "upstream_resting", "upstream_busy", "upstream_key_missing"}
+)
+"""Outcomes of an upstream that never saw the request."""
+
+
 @dataclass(frozen=True)
 class Attempt:
     """One upstream that was tried, in order, and how that ended (`ok` or an error's code).
@@ -100,9 +106,9 @@ class Attempts:
         return self._tried.get(upstream.identity)
 
     @property
-    def count(self) -> int:
-        """How many upstreams were tried; passed over ones do not count."""
-        return len(self._tried)
+    def sent(self) -> int:
+        """How many upstreams were sent the request, as far as is known now."""
+        return sum(trial.outcome not in NOT_SENT for trial in self._tried.values())
 
     @property
     def all(self) -> tuple[Attempt, ...]:

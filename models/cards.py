@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field, field_validator, model_validator
 
+from zhengwu.models.quirks import Quirks
+
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Kind = Literal["chat", "embedding", "reranker"]
 Openness = Literal["open", "closed"]
@@ -123,7 +125,9 @@ class Api(Frozen):
     base_url: str = Field(pattern=r"^https?://")
     key_env: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
     model: str
-    quirks: tuple[str, ...] = ()
+    quirks: Quirks | None = None
+    notes: tuple[str, ...] = ()
+    """For people: what a reader of the card should know and no code applies."""
 
 
 class ModelCard(Frozen):

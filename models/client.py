@@ -4,9 +4,8 @@ They know the OpenAI wire and a route's name; which upstream answers is the rout
 and whether the data may leave is the egress guard's.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from zhengwu.models.errors import ModelError, UpstreamFailed
-from zhengwu.models.sse import read_events, watch_done
+from zhengwu.models.sse import read_events
 from zhengwu.models.upstream import Call, Reply, Routes
 from zhengwu.models.wire import (
     ChatDelta,
@@ -27,7 +26,6 @@ from zhengwu.models.wire import (
 )
 
 InputType = Literal["query", "passage"]
-ENDS_WITH_DONE = frozenset({"chat/completions", "completions"})
 
 
 class ChatClient:
@@ -96,8 +94,7 @@ class ChatClient:
         """
         call = Call(path.strip("/"), body, grade, stream, headers=dict(headers or {}))
         async with self._routes.open(alias or _model_of(body), call) as reply:
-            ends = stream and reply.status == 200 and call.path in ENDS_WITH_DONE
-            yield _Watched(reply) if ends else reply
+            yield reply
 
 
 class EmbedClient:
@@ -140,24 +137,6 @@ class EmbedClient:
             if reply.status != 200:
                 raise _rejected(reply.status, body)
         return _rows(body, len(texts))
-
-
-@dataclass(frozen=True)
-class _Watched:
-    """A reply that fails at its end if it was cut."""
-
-    reply: Reply
-
-    @property
-    def status(self) -> int:
-        return self.reply.status
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self.reply.headers
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        return watch_done(self.reply.chunks())
 
 
 class _Row(BaseModel):

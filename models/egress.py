@@ -23,12 +23,12 @@ from zhengwu.models.errors import (
     UpstreamDown,
     UpstreamKeyMissing,
 )
-from zhengwu.models.upstream import Call, Upstream
+from zhengwu.models.upstream import Call, Patience, Upstream
 
 AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
 """Family, kind, protocol, canonical name, and (host, port, …), as `socket.getaddrinfo` has it."""
 PASSED_HEADERS = ("x-request-id", "traceparent", "tracestate")
-KEPT_HEADERS = ("content-type", "retry-after", "x-request-id", "content-disposition")
+KEPT_HEADERS = ("content-type", "retry-after", "date", "x-request-id", "content-disposition")
 
 
 class _PoolResolver(AbstractResolver):
@@ -104,7 +104,7 @@ class Egress:
         keys: Mapping[str, str] | None = None,
         connect_timeout_s: float = 5.0,
         silence_timeout_s: float = 300.0,
-        connections: int = 512,
+        connections: int = 4096,
     ) -> None:
         """Prepare; the first call connects.
 
@@ -121,6 +121,7 @@ class Egress:
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=connect_timeout_s, sock_read=silence_timeout_s
         )
+        self._by_patience: dict[Patience, aiohttp.ClientTimeout] = {Patience(): self._timeout}
         self._sessions: dict[tuple[bool, bool], aiohttp.ClientSession] = {}
 
     async def __aenter__(self) -> "Egress":
@@ -180,6 +181,7 @@ class Egress:
                     data=call.body if call.method != "GET" else None,
                     headers=headers,
                     allow_redirects=False,
+                    timeout=self._timeout_of(call.patience),
                     trace_request_ctx=noted,
                 )
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -191,6 +193,17 @@ class Egress:
                     f"连不上上游“{upstream.name}”（{url.host}:{url.port}）：{_why(error)}"
                 ) from error
         raise UpstreamDown(f"连不上上游“{upstream.name}”（{url.host}:{url.port}）")
+
+    def _timeout_of(self, patience: Patience) -> aiohttp.ClientTimeout:
+        """The time limits of a call: the route's where it has some, else ours."""
+        plain = Patience(patience.connect_s, None, patience.silence_s)
+        if plain not in self._by_patience:
+            self._by_patience[plain] = aiohttp.ClientTimeout(
+                total=None,
+                sock_connect=patience.connect_s or self._timeout.sock_connect,
+                sock_read=patience.silence_s or self._timeout.sock_read,
+            )
+        return self._by_patience[plain]
 
     def _session(self, on_pool: bool, fresh: bool) -> aiohttp.ClientSession:
         """Return the session for one way out; `fresh` ones never use a connection twice."""

@@ -94,15 +94,33 @@ async def _drain(chunks: AsyncIterator[bytes]) -> None:
                 pass
 
 
-async def watch_done(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Give the bytes as they come, and fail at their end if `[DONE]` was not among them.
+class Ending:
+    """Tells whether a stream that passes by came to its end, taking apart only what it must."""
 
-    Raises:
-        UpstreamCut: the stream ended without it.
-    """
-    parser, done = SseParser(), False
-    async for block in chunks:
-        done = any(event.data == DONE for event in parser.feed(block)) or done
-        yield block
-    if not done:
-        raise UpstreamCut("上游的回答没有结束标记 [DONE] 就断开了，内容不完整")
+    def __init__(self) -> None:
+        """Start at the beginning of a stream."""
+        self.reached = False
+        self._rest = b""
+
+    def feed(self, block: bytes) -> list[SseEvent]:
+        """Take the next bytes, and return the events that may tell of an error.
+
+        Raises:
+            UpstreamFailed: an event is longer than 8 MiB.
+        """
+        whole, self._rest = _whole_events(self._rest + block)
+        if len(self._rest) > LONGEST_LINE:
+            raise UpstreamFailed("上游的事件流有一个事件超过 8 MiB，已中止")
+        if b"[DONE]" not in whole and b"error" not in whole:
+            return []
+        events = SseParser().feed(whole)
+        self.reached = self.reached or any(event.data == DONE for event in events)
+        return [event for event in events if "error" in event.data or event.kind == "error"]
+
+
+def _whole_events(text: bytes) -> tuple[bytes, bytes]:
+    for mark in (b"\n\n", b"\r\n\r\n"):
+        at = text.rfind(mark)
+        if at >= 0:
+            return text[: at + len(mark)], text[at + len(mark) :]
+    return b"", text

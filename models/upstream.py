@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from zhengwu.models.attempts import Attempts
 from zhengwu.models.cards import ModelCard, Price
 from zhengwu.models.errors import NoUpstream
+from zhengwu.models.quirks import Quirks
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Upstream:
         context_tokens: What prompt and answer may have together; None where it is not known.
         price: What the seller takes; None where nobody takes anything.
         slots: How many calls it works on at once; further ones wait in the gateway.
+        quirks: How its wire differs from OpenAI's; None where it does not.
     """
 
     name: str
@@ -34,10 +36,15 @@ class Upstream:
     context_tokens: int | None = None
     price: Price | None = None
     slots: int = 2048
+    quirks: Quirks | None = None
 
-    @cached_property
+    @property
     def identity(self) -> tuple[str, str]:
         """What makes two upstreams the same one."""
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> tuple[str, str]:
         return self.base_url.rstrip("/"), self.model
 
 
@@ -59,6 +66,7 @@ def from_card(card: ModelCard, base_url: str | None = None) -> Upstream:
         grade_allowed=card.grade_allowed,
         context_tokens=card.context_tokens,
         price=card.price,
+        quirks=card.api.quirks if card.api else None,
     )
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zhengwu.models.errors import UpstreamCut
-from zhengwu.models.sse import SseEvent, SseParser, read_events, watch_done
+from zhengwu.models.sse import Ending, SseEvent, SseParser, read_events
 
 STREAM = (
     "\ufeff: keep-alive\n\ndata: 第一句\n\nevent: error\r\ndata: {}\r\n\r\n"
@@ -51,9 +51,18 @@ async def test_a_stream_without_its_end_is_cut(tail: bytes) -> None:
     assert seen == [SseEvent("message", "a")]
 
 
-async def test_watching_changes_nothing_and_notices_a_cut() -> None:
-    blocks = [STREAM[:30], STREAM[30:]]
-    assert [block async for block in watch_done(pieces(blocks))] == blocks
-    with pytest.raises(UpstreamCut):
-        async for _ in watch_done(pieces([STREAM[:30]])):
-            pass
+@given(st.lists(st.integers(0, len(STREAM)), max_size=20), st.booleans())
+def test_the_end_is_noticed_however_it_is_cut(cuts: list[int], crlf: bool) -> None:
+    stream = STREAM.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n" if crlf else b"\n")
+    edges = [0, *sorted(cuts), len(stream)]
+    ending = Ending()
+    told = [e for s, t in zip(edges, edges[1:], strict=False) for e in ending.feed(stream[s:t])]
+    assert ending.reached
+    assert [event.kind for event in told] == ["error"]
+
+
+@pytest.mark.parametrize("text", [b'data: {"text":"[DONE]"}\n\n', b"data: [DONE]", b": [DONE]\n\n"])
+def test_what_only_looks_like_the_end_is_none(text: bytes) -> None:
+    ending = Ending()
+    assert not ending.feed(text)
+    assert not ending.reached
