@@ -14,10 +14,11 @@ from zhengwu.gateway.pages import Pages
 from zhengwu.gateway.readiness import database_check, health_urls, knowledge_check, pool_check
 from zhengwu.gateway.routes.qa import Asker
 from zhengwu.gateway.served import CHAT_ALIAS, EMBED_ALIAS, served_models
+from zhengwu.models.assemble import assemble
 from zhengwu.models.catalogue import load_catalogue
 from zhengwu.models.client import ChatClient, EmbedClient
 from zhengwu.models.egress import Egress
-from zhengwu.models.router import Router
+from zhengwu.models.keys import read_keys
 from zhengwu.outbound import Outbound
 from zhengwu.rag.index.vectors import Vectors
 from zhengwu.rag.knowledge import Knowledge
@@ -65,12 +66,13 @@ async def open_parts(
 ) -> AsyncGenerator[Parts]:
     """The real parts. `environment` holds the keys of closed models, by their variables' names."""
     async with AsyncExitStack() as stack:
-        egress = await stack.enter_async_context(Egress(keys=environment))
+        keys = read_keys(environment, settings.secrets_file)
+        egress = await stack.enter_async_context(Egress(keys=keys))
         outbound = await stack.enter_async_context(Outbound("self", 1, timeout_s=2.0))
-        served = served_models(settings, load_catalogue(), environment)
-        router = Router(served.routes(), egress)
-        chat = ChatClient(router)
-        embedder = PoolEmbedder(EmbedClient(router, EMBED_ALIAS))
+        served = served_models(settings, load_catalogue(), keys)
+        routing = assemble(served.routes(), egress, served.loads)
+        chat = ChatClient(routing.routes)
+        embedder = PoolEmbedder(EmbedClient(routing.routes, EMBED_ALIAS))
         knowledge = Knowledge(engine, settings.store_dir, embedder)
         pooled = (settings.chat_model, settings.embed_model)
         yield Parts(

@@ -9,37 +9,56 @@ from dataclasses import dataclass
 from zhengwu.models.cards import Kind, ModelCard
 from zhengwu.models.catalogue import Catalogue
 from zhengwu.models.errors import UnknownModel
+from zhengwu.models.policies.load import Loads
+from zhengwu.models.route import Route
+from zhengwu.models.routing import read_routes, resolve
 from zhengwu.models.upstream import Upstream, from_card
 from zhengwu.settings import Settings
 
 CHAT_ALIAS, EMBED_ALIAS = "chat", "embed"
-"""What applications should ask for: the operator may change the model behind it."""
+"""What applications should ask for: the operator may change the models behind it."""
+OWNER = "zhengwu"
+"""Owns the aliases."""
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model that this gateway answers for, and the other names it goes by."""
+    """A name that this gateway answers for: a model, or an alias over several."""
 
     name: str
     kind: Kind
     owner: str
-    upstream: Upstream
+    route: Route
     aliases: tuple[str, ...] = ()
+    """The aliases that this model alone, or first of all, stands behind."""
+
+    @property
+    def upstreams(self) -> tuple[Upstream, ...]:
+        """Everything that may answer, first choice first, routes it falls back to aside."""
+        return self.route.upstreams
 
 
 class Served:
-    """The models this gateway answers for."""
+    """The names this gateway answers for."""
 
-    def __init__(self, models: Iterable[ServedModel]) -> None:
-        self._models = tuple(models)
-        self._names = {name: m for m in self._models for name in (m.name, *m.aliases)}
+    def __init__(
+        self,
+        models: Iterable[ServedModel],
+        aliases: Iterable[ServedModel] = (),
+        loads: Loads | None = None,
+    ) -> None:
+        """`loads`: what the routes' orders look at."""
+        self._models, self._aliases = tuple(models), tuple(aliases)
+        self._names = {m.name: m for m in (*self._models, *self._aliases)}
+        self.loads = loads or Loads()
 
     def __iter__(self) -> Iterator[ServedModel]:
-        """Each model once."""
-        return iter(self._models)
+        """Each model once, and then the aliases over several."""
+        yield from self._models
+        yield from (alias for alias in self._aliases if len(alias.upstreams) > 1)
 
     def get(self, name: str, kind: Kind | None = None) -> ServedModel:
-        """The model that `name` or an alias of it names.
+        """The model or alias of that name.
 
         Raises:
             UnknownModel: there is none of that name and kind; the message names the choices.
@@ -51,31 +70,34 @@ class Served:
             raise UnknownModel(f"没有名为“{name[:80]}”的模型，可选：{told}。")
         return found
 
-    def routes(self) -> Mapping[str, tuple[Upstream, ...]]:
-        """The upstreams of each name, aliases too."""
-        return {name: (model.upstream,) for name, model in self._names.items()}
+    def routes(self) -> Mapping[str, Route]:
+        """The route of each name, aliases too."""
+        return {name: model.route for name, model in self._names.items()}
 
 
 def served_models(
     settings: Settings, catalogue: Catalogue, environment: Mapping[str, str]
 ) -> Served:
-    """The pool's models of these settings, and every closed model whose key is set."""
+    """The pool's models of these settings, every closed model whose key is set, and the aliases.
+
+    `environment` holds the keys by the names of their variables (`models/keys.py`).
+    """
     pool = f"http://127.0.0.1:{settings.pool_port}"
+    chosen = {"@chat": settings.chat_model, "@embed": settings.embed_model}
+    pooled = {
+        at: from_card(catalogue.get(name), f"{pool}/{name}/v1") for at, name in chosen.items()
+    }
+    loads, keys = Loads(), {name for name, key in environment.items() if key}
+    found = resolve(read_routes(settings.routes_file), catalogue, pooled, keys, loads)
+    aliases = [ServedModel(n.name, n.kind, OWNER, n.route) for n in found]
+    closed = (card for card in catalogue.all() if card.api and card.api.key_env in keys)
+    models = [
+        *(_model(catalogue.get(upstream.name), upstream, aliases) for upstream in pooled.values()),
+        *(_model(card, from_card(card), aliases) for card in closed),
+    ]
+    return Served(models, aliases, loads)
 
-    def pooled(name: str, alias: str) -> ServedModel:
-        card = catalogue.get(name)
-        upstream = from_card(card, f"{pool}/{name}/v1")
-        return ServedModel(name, card.kind, card.family, upstream, (alias,))
 
-    closed = (card for card in catalogue.all() if _usable(card, environment))
-    return Served(
-        [
-            pooled(settings.chat_model, CHAT_ALIAS),
-            pooled(settings.embed_model, EMBED_ALIAS),
-            *(ServedModel(c.name, c.kind, c.family, from_card(c)) for c in closed),
-        ]
-    )
-
-
-def _usable(card: ModelCard, environment: Mapping[str, str]) -> bool:
-    return card.api is not None and bool(environment.get(card.api.key_env))
+def _model(card: ModelCard, upstream: Upstream, aliases: Iterable[ServedModel]) -> ServedModel:
+    alone = (a.name for a in aliases if [u.name for u in a.upstreams] == [card.name])
+    return ServedModel(card.name, card.kind, card.family, Route((upstream,)), tuple(alone))

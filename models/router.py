@@ -4,11 +4,12 @@ Knows names, order and what counts as a failure; connecting and the data grade a
 Every other policy wraps `Opens` (for one upstream) or `Routes` (for a name); none is a flag here.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from time import monotonic
 from types import MappingProxyType
+from typing import Self
 
 from zhengwu.models.adapt import Adapted
 from zhengwu.models.attempts import LEFT, OK, Attempts, Trial
@@ -26,7 +27,6 @@ from zhengwu.models.route import Route, route_of
 from zhengwu.models.upstream import Call, Opens, Patience, Reply, Upstream
 from zhengwu.models.verdict import reason
 
-Policy = Callable[[Opens], Opens]
 Failures = list[tuple[Upstream, ModelError]]
 FINAL = (DeadlinePassed, ContentRefused)
 """No other upstream would change it, or should."""
@@ -36,23 +36,22 @@ ROOMY = 1 << 40
 class Router:
     """Tries a route's upstreams in order, each at most once for a request."""
 
-    def __init__(
-        self,
-        routes: Mapping[str, Route | Sequence[Upstream]],
-        opens: Opens,
-        policies: Sequence[Policy] = (),
-    ) -> None:
-        """Fold the policies around what opens.
+    def __init__(self, routes: Mapping[str, Route | Sequence[Upstream]], opens: Opens) -> None:
+        """Route over `opens`, which connects, without further policies.
 
         Args:
             routes: name → route, or upstreams in order. A repeated upstream counts once.
             opens: connects.
-            policies: each wraps the opening of one upstream, the innermost first.
         """
         self._routes = MappingProxyType({name: route_of(given) for name, given in routes.items()})
         self._opens: Opens = Begun(Adapted(opens))
-        for policy in policies:
-            self._opens = policy(self._opens)
+
+    @classmethod
+    def over(cls, routes: Mapping[str, Route], begun: Opens) -> Self:
+        """Route over `begun`: policies folded around `Begun(Adapted(…))`."""
+        router = cls(routes, begun)
+        router._opens = begun
+        return router
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -47,6 +47,10 @@ class Settings(BaseSettings):
 
     chat_model: str = "qwen2.5-coder-1.5b-instruct-q4"
     embed_model: str = "multilingual-e5-small-q4"
+    routes_file: Path | None = None
+    """Names of models and the upstreams behind them; the default is `models/routes.yaml`."""
+    secrets_file: Path | None = None
+    """Keys of closed models, `NAME=key` a line, readable for the owner only (`chmod 600`)."""
 
     kb: str = "starter"
     region: str = "示范省/示范市"
@@ -58,7 +62,7 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",")) if isinstance(value, str) else value
 
-    @field_validator("home", "weights", "weight_folder")
+    @field_validator("home", "weights", "weight_folder", "routes_file", "secrets_file")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None

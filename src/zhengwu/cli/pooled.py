@@ -9,10 +9,11 @@ import orjson
 from zhengwu.errors import OutboundError
 from zhengwu.gateway.parts import PoolEmbedder
 from zhengwu.gateway.served import EMBED_ALIAS, served_models
+from zhengwu.models.assemble import assemble
 from zhengwu.models.catalogue import load_catalogue
 from zhengwu.models.client import ChatClient, EmbedClient
 from zhengwu.models.egress import Egress
-from zhengwu.models.router import Router
+from zhengwu.models.keys import read_keys
 from zhengwu.outbound import Outbound
 from zhengwu.settings import Settings
 
@@ -22,9 +23,11 @@ async def open_embedder(
     settings: Settings, environment: Mapping[str, str]
 ) -> AsyncGenerator[PoolEmbedder]:
     """The pool's embedding model."""
-    async with Egress(keys=environment) as egress:
-        served = served_models(settings, load_catalogue(), environment)
-        yield PoolEmbedder(EmbedClient(Router(served.routes(), egress), EMBED_ALIAS))
+    keys = read_keys(environment, settings.secrets_file)
+    async with Egress(keys=keys) as egress:
+        served = served_models(settings, load_catalogue(), keys)
+        routing = assemble(served.routes(), egress, served.loads)
+        yield PoolEmbedder(EmbedClient(routing.routes, EMBED_ALIAS))
 
 
 @asynccontextmanager
@@ -32,9 +35,10 @@ async def open_chat(
     settings: Settings, environment: Mapping[str, str]
 ) -> AsyncGenerator[ChatClient]:
     """The pool's chat model, under the alias `CHAT_ALIAS`."""
-    async with Egress(keys=environment) as egress:
-        served = served_models(settings, load_catalogue(), environment)
-        yield ChatClient(Router(served.routes(), egress))
+    keys = read_keys(environment, settings.secrets_file)
+    async with Egress(keys=keys) as egress:
+        served = served_models(settings, load_catalogue(), keys)
+        yield ChatClient(assemble(served.routes(), egress, served.loads).routes)
 
 
 class PoolLoad:
