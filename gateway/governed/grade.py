@@ -9,15 +9,19 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Protocol, cast
 
 from zhengwu.errors import ZhengwuError
 from zhengwu.gateway.errors import BadBody, GradeTooHigh, SecretRefused
 from zhengwu.gateway.governed.caller import Caller
 from zhengwu.gateway.governed.contents import Contents, contents_of
+from zhengwu.gateway.governed.pseudonyms import pseudonymised
+from zhengwu.gateway.governed.restore import Restore
 from zhengwu.gateway.governed.sessions import Sessions, session_ids, session_keys
 from zhengwu.pii.detect import Finding, detect
+from zhengwu.pii.finding import KIND_NAMES
+from zhengwu.pii.marks import marks
 
 HEADER = "x-data-grade"
 SENSITIVE, SECRET = 3, 4
@@ -96,17 +100,28 @@ class Grading:
             GradeTooHigh: above the caller's ceiling.
         """
         keys = session_keys(caller, session_ids(session, body))
+        seen = await self._see(caller, contents_of(body))
         grounds = [_declared(caller, declared), _Ground(knowledge, "引用的知识")]
-        grounds.append(await self._carried(keys))
-        grounds += await self._found(caller, contents_of(body))
+        grounds += [await self._carried(keys), *seen.grounds]
+        restore = None
+        if seen.kinds:
+            told = f"检出 {_told(seen.kinds)}"
+            replaced = await self._replaced(caller, body, grounds)
+            if replaced is None:
+                grounds.append(_Ground(SENSITIVE, f"{told}，"))
+            else:
+                body, restore = replaced
+                grounds.append(_Ground(1, f"{told}，已替换为占位符，"))
         grade = max(ground.grade for ground in grounds)
         reason = "；".join(
-            f"{ground.why} {ground.grade} 级" for ground in grounds if ground.grade == grade
+            f"{ground.why} {ground.grade} 级"
+            for ground in grounds
+            if ground.grade == grade or "占位符" in ground.why
         )
         if keys and grade > 1:
             await self._carry(keys, grade)
         _refuse(caller, grade, reason)
-        return Graded(grade, reason, body)
+        return Graded(grade, reason, body, restore)
 
     async def remember(self, caller: Caller, ids: Iterable[str], grade: int) -> None:
         """Keep the grade of an answer that may be continued by its id (`previous_response_id`)."""
@@ -130,37 +145,72 @@ class Grading:
         except (ZhengwuError, OSError, TimeoutError) as error:
             _LOG.warning("session grades cannot be kept: %s", type(error).__name__)
 
-    async def _found(self, caller: Caller, contents: Contents) -> list[_Ground]:
+    async def _see(self, caller: Caller, contents: Contents) -> "_Seen":
+        """What is in it. Whatever cannot be told for sure counts as sensitive."""
         grounds: list[_Ground] = []
         if contents.unread:
             told = "、".join(sorted(contents.unread))
             grounds.append(_Ground(caller.media_grade, f"含无法检查的{told}，"))
+        if contents.remote:
+            grounds.append(_Ground(caller.media_grade, "含须另行打开的网址，"))
         try:
-            kinds = await self._detected(contents.texts)
+            return await self._looked(contents.texts, grounds)
         except TimeoutError:
-            return [*grounds, _Ground(SENSITIVE, "检测超时，按")]
+            return _Seen([*grounds, _Ground(SENSITIVE, "检测超时，按")])
         except Exception as error:  # noqa: BLE001 — fails closed, whatever it was
             _LOG.error("the detector failed: %s", type(error).__name__)
-            return [*grounds, _Ground(SENSITIVE, "检测失败，按")]
-        if kinds:
-            told = "、".join(f"{kind} {count} 处" for kind, count in sorted(kinds.items()))
-            grounds.append(_Ground(SENSITIVE, f"检出 {told}，"))
-        return grounds
+            return _Seen([*grounds, _Ground(SENSITIVE, "检测失败，按")])
 
-    async def _detected(self, texts: Sequence[str]) -> Counter[str]:
+    async def _looked(self, texts: Sequence[str], grounds: list[_Ground]) -> "_Seen":
         if sum(map(len, texts)) <= INLINE_CHARS:
-            return self._look(texts)
-        looking = asyncio.to_thread(self._look, texts)
+            return self._look(texts, grounds)
+        looking = asyncio.to_thread(self._look, texts, grounds)
         return await asyncio.wait_for(looking, self._timeout_s)
 
-    def _look(self, texts: Sequence[str]) -> Counter[str]:
+    def _look(self, texts: Sequence[str], grounds: list[_Ground]) -> "_Seen":
         ends = time.perf_counter() + self._timeout_s
         kinds: Counter[str] = Counter()
+        met: dict[str, int] = {}
         for text in texts:
+            met |= {mark.name: mark.grade for mark in marks(text)}
             kinds.update(finding.kind for finding in self._detects(text))
             if time.perf_counter() > ends:
                 raise TimeoutError
-        return kinds
+        return _Seen(
+            [*grounds, *(_Ground(grade, f"{name}，") for name, grade in met.items())], kinds
+        )
+
+    async def _replaced(
+        self, caller: Caller, body: object, grounds: Sequence[_Ground]
+    ) -> tuple[object, Restores] | None:
+        """The body with placeholders, if the caller may and nothing at all is left to find."""
+        if not caller.pseudonymise or any(ground.grade >= SENSITIVE for ground in grounds):
+            return None
+        replaced, pseudonyms = pseudonymised(body, self._detects)
+        left = await self._see(caller, contents_of(replaced))
+        if left.kinds or any(ground.grade >= SENSITIVE for ground in left.grounds):
+            return None
+        return replaced, Restore(pseudonyms, _wants_json(body))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What looking into a body gave: grounds of their own, and kinds of personal data."""
+
+    grounds: list[_Ground]
+    kinds: Counter[str] = field(default_factory=Counter[str])
+
+
+def _told(kinds: Counter[str]) -> str:
+    named = Counter({KIND_NAMES.get(kind, kind): count for kind, count in kinds.items()})
+    return "、".join(f"{kind} {count} 处" for kind, count in sorted(named.items()))
+
+
+def _wants_json(body: object) -> bool:
+    """Whether the answer's text will be JSON itself."""
+    fields = cast("dict[str, object]", body) if isinstance(body, dict) else {}
+    asked = [fields.get("response_format"), fields.get("text")]
+    return any(isinstance(each, dict) for each in asked)
 
 
 def _declared(caller: Caller, declared: str | None) -> _Ground:

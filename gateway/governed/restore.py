@@ -204,7 +204,9 @@ def _only(carrier: dict[str, object], path: tuple[str | int, ...], text: str) ->
 def _silence(value: object) -> None:
     if isinstance(value, dict):
         fields = cast("dict[str, object]", value)
-        for key in [k for k in fields if k in ("content", "reasoning_content", "text", "arguments")]:
+        for key in [
+            k for k in fields if k in ("content", "reasoning_content", "text", "arguments")
+        ]:
             if isinstance(fields[key], str):
                 fields[key] = ""
         for item in fields.values():

@@ -15,7 +15,9 @@ import yaml
 from zhengwu.pii.plain import plain
 
 _SPACE = re.compile(r"(?<=[\u4e00-\u9fff★☆])[ \t]+(?=[\u4e00-\u9fff★☆\d])")
-_CHEAP = re.compile("密|内部|不予公开|仅[供限]|军|导弹|潜艇|雷达|弹药|战备|拟|干部|纪要|举报|线索|案件|执法")
+_CHEAP = re.compile(
+    "密|内部|不予公开|仅[供限]|军|导弹|潜艇|雷达|弹药|战备|拟|干部|纪要|举报|线索|案件|执法"
+)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ async def test_a_word_that_is_no_grade(grading: Grading, declared: str) -> None:
 async def test_a_number_is_found_wherever_it_hides(grading: Grading, body: object) -> None:
     graded = await grading.grade_request(CALLER, "1", body)
     assert graded.grade == 3
-    assert "mobile" in graded.reason
+    assert "手机号" in graded.reason
     assert MOBILE not in graded.reason
 
 
@@ -108,6 +108,22 @@ async def test_a_schema_that_speaks_of_files_is_no_file(grading: Grading) -> Non
 async def test_grade_4_is_refused_at_the_door(grading: Grading) -> None:
     with pytest.raises(SecretRefused, match="保密"):
         await grading.grade_request(replace(CALLER, grade_ceiling=4), "4", PLAIN)
+
+
+@pytest.mark.parametrize("text", ["机密★10年\n关于某工作的请示", "请润色：【绝密】"])
+async def test_a_secrecy_mark_is_refused_whatever_was_declared(grading: Grading, text: str) -> None:
+    with pytest.raises(SecretRefused, match="密级标志"):
+        await grading.grade_request(CALLER, "1", {"messages": [{"content": text}]})
+
+
+async def test_a_work_secret_stays_on_the_pool(grading: Grading) -> None:
+    body = {"messages": [{"content": "内部资料，注意保存。请概括。"}]}
+    assert (await grading.grade_request(CALLER, "1", body)).grade == 3
+
+
+async def test_an_address_to_be_opened_stays_on_the_pool(grading: Grading) -> None:
+    body = {"tools": [{"type": "mcp", "server_url": "https://outside.example/mcp"}]}
+    assert (await grading.grade_request(CALLER, "1", body)).grade == 3
 
 
 async def test_above_the_callers_ceiling(grading: Grading) -> None:
