@@ -12,6 +12,7 @@ ZhengwuError
     ├── BadBody             a body that is not what the route takes
     ├── SecretRefused       data of grade 4, which no model may have
     ├── GradeTooHigh        data of a grade above the caller's ceiling
+    ├── SessionsDown        the grades of conversations cannot be read or kept
     ├── QuestionEmpty       nothing left to ask
     ├── QuestionTooLong     more characters than the setting allows
     ├── PageNotBuilt        the pages were never built
@@ -119,6 +120,12 @@ class GradeTooHigh(GatewayError):
     code = "grade_too_high"
 
 
+class SessionsDown(GatewayError):
+    """The grades of conversations cannot be read or kept."""
+
+    code = "sessions_down"
+
+
 class QuestionEmpty(GatewayError):
     """Nothing left to ask."""
 
@@ -161,6 +168,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "bad_request": 422,
         "secret_refused": 403,
         "grade_too_high": 403,
+        "sessions_down": 503,
         "question_empty": 422,
         "question_too_long": 413,
         "page_not_built": 503,

@@ -42,6 +42,10 @@ class LocalSessions:
                 self._grades.move_to_end(key)
         return max(found, default=1)
 
+    def knows(self, key: str) -> bool:
+        """Whether anything is known of this one."""
+        return key in self._grades
+
     async def carry(self, keys: Sequence[str], grade: int) -> None:
         """Raise each to at least this grade."""
         for key in keys:

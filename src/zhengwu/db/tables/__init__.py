@@ -13,6 +13,7 @@ from zhengwu.db.tables.limits import (
     LimitLapse,
     LimitSlot,
 )
+from zhengwu.db.tables.sessions import SessionGrade
 from zhengwu.db.tables.tenancy import ApiKey
 from zhengwu.db.tables.work import Job
 
@@ -31,6 +32,7 @@ __all__ = [
     "LimitLapse",
     "LimitSlot",
     "Serial",
+    "SessionGrade",
     "Table",
     "now",
 ]
