@@ -71,6 +71,15 @@ def read_cases(path: Path) -> list[Case]:
     return _read(path, TypeAdapter(Case))
 
 
+def read_lines(path: Path, kind: type[T]) -> list[T]:
+    """Every case of a file, each a line of `kind`.
+
+    Raises:
+        BadCases: as for `read_docs`.
+    """
+    return _read(path, TypeAdapter(kind))
+
+
 def file_digest(path: Path) -> str:
     """SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

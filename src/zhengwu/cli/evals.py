@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from zhengwu.cli.output import failures, show
 from zhengwu.cli.pooled import open_chat, open_embedder
 from zhengwu.eval import tasks
+from zhengwu.eval.pii.run import run as run_pii
 from zhengwu.eval.questions import generate as questions
 from zhengwu.eval.tasks import Engines, Run
 from zhengwu.gateway.client import ask as ask_gateway
@@ -115,6 +116,23 @@ def questions_(
 
         with _bar(as_json) as report:
             show(asyncio.run(questions.ask_all(cases, ask, out, limit, report)))
+
+
+@app.command(help="个人信息检测的召回率和精确率；不给文件时用现场生成的带校验位号码。")
+def pii(
+    cases: Annotated[
+        Path | None, typer.Option("--cases", help="每行 {text, entities: [{start, end, kind}]}")
+    ] = None,
+    count: Annotated[int, typer.Option("--count", min=1, help="每种号码生成多少个")] = 2000,
+    limit: Limit = None,
+    seed: Seed = 0,
+    resume: Resume = False,
+    out: Out = OUT,
+    as_json: JsonOnly = False,
+) -> None:
+    """Run the task. It takes seconds and has no model calls, so `--resume` starts again."""
+    with failures(as_json):
+        show(run_pii(cases, out, limit, seed, count))
 
 
 def _run(task: Task, chat: bool, vectors: bool, as_json: bool) -> None:
