@@ -1,7 +1,7 @@
 """Puts the gateway together: a list of middleware around a list of routers. Opens nothing."""
 
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -9,24 +9,26 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from zhengwu.errors import ZhengwuError
-from zhengwu.gateway.auth import KeyCheck
 from zhengwu.gateway.edge.body_limit import BodyLimit
 from zhengwu.gateway.edge.catch import Catch
+from zhengwu.gateway.edge.direct import Direct, Endpoint
 from zhengwu.gateway.edge.observe import Observe
 from zhengwu.gateway.edge.rate_limit import RULES, RateLimit, Rule
 from zhengwu.gateway.edge.request_id import RequestId
 from zhengwu.gateway.edge.security import SecurityHeaders
 from zhengwu.gateway.errors import Problem, from_error, from_status, from_validation
+from zhengwu.gateway.governed.path import Governed
+from zhengwu.gateway.governed.ports import Authenticates
 from zhengwu.gateway.metrics import Metrics
 from zhengwu.gateway.pages import Pages, page_routes
 from zhengwu.gateway.reply import note, problem_response
 from zhengwu.gateway.routes.kb import KnowledgeReader, kb_routes
-from zhengwu.gateway.routes.openai import Forwards, openai_routes
+from zhengwu.gateway.routes.openai import openai_posts, openai_routes
 from zhengwu.gateway.routes.ops import Check, ops_routes
 from zhengwu.gateway.routes.qa import Asker, qa_routes
-from zhengwu.gateway.served import Served
 from zhengwu.gateway.stream import ReaderLeft
 from zhengwu.settings import Settings
 
@@ -35,15 +37,14 @@ from zhengwu.settings import Settings
 class Parts:
     """What the gateway stands on. `parts.py` builds the real ones."""
 
-    keys: KeyCheck
-    served: Served
-    upstreams: Forwards
+    callers: Authenticates
+    governed: Governed
     asker: Asker
     knowledge: KnowledgeReader
     checks: Sequence[Check]
     pages: Pages
+    metrics: Metrics
     rules: Sequence[Rule] = RULES
-    metrics: Metrics = field(default_factory=Metrics)
 
 
 async def _known(request: Request, error: ZhengwuError) -> Response:
@@ -76,24 +77,34 @@ HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, An
 }
 
 
-def create_app(settings: Settings, parts: Parts) -> FastAPI:
-    """The gateway as an ASGI application."""
+def create_app(settings: Settings, parts: Parts) -> ASGIApp:
+    """The gateway as an ASGI application: the edge, in order, around the routes."""
+    posts = openai_posts(parts.governed, parts.callers, parts.metrics)
+    edge = [
+        Middleware(RequestId),
+        Middleware(Observe, metrics=parts.metrics),
+        Middleware(SecurityHeaders),
+        Middleware(Catch),
+        Middleware(RateLimit, callers=parts.callers, rules=parts.rules),
+        Middleware(BodyLimit),
+        Middleware(Direct, endpoints=posts),
+    ]
+    app: ASGIApp = _routes(settings, parts, posts)
+    for layer, given, named in reversed(edge):
+        app = layer(app, *given, **named)
+    return app
+
+
+def _routes(settings: Settings, parts: Parts, posts: Mapping[str, Endpoint]) -> FastAPI:
     app = FastAPI(
         title="政务人工智能中台",
-        middleware=[
-            Middleware(RequestId),
-            Middleware(Observe, metrics=parts.metrics),
-            Middleware(SecurityHeaders),
-            Middleware(Catch),
-            Middleware(RateLimit, keys=parts.keys, rules=parts.rules),
-            Middleware(BodyLimit),
-        ],
+        middleware=[Middleware(Catch)],  # before the framework's own, which answers in English
         docs_url=None,  # both load their scripts from a public network
         redoc_url=None,
         exception_handlers=HANDLERS,
     )
     for routes in (
-        openai_routes(parts.served, parts.upstreams, parts.keys, parts.metrics),
+        openai_routes(parts.governed, parts.callers, posts),
         qa_routes(settings, parts.asker, parts.metrics),
         kb_routes(settings, parts.knowledge),
         ops_routes(parts.checks, parts.metrics),

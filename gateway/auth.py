@@ -1,33 +1,6 @@
-"""Who is calling: the bearer key of a request. Knows the header; knows no table."""
-
-from typing import Protocol
-
-from fastapi import Request
+"""The bearer key of a request. Knows the header; knows no table and no caller."""
 
 from zhengwu.gateway.errors import KeyRefused
-from zhengwu.gateway.keys import KeyRecord
-from zhengwu.gateway.reply import note
-
-
-class KeyCheck(Protocol):
-    """Tells whether a key may be used now."""
-
-    async def verify(self, secret: str) -> KeyRecord:
-        """The record of `secret`, or KeyRefused."""
-        ...
-
-
-class RequireKey:
-    """A FastAPI dependency: the caller's key, or a 401."""
-
-    def __init__(self, keys: KeyCheck) -> None:
-        self._keys = keys
-
-    async def __call__(self, request: Request) -> KeyRecord:
-        """Check the `Authorization` header of `request`."""
-        record = await self._keys.verify(bearer(request.headers.get("authorization")))
-        note(request.scope, key=record.id)
-        return record
 
 
 def bearer(header: str | None) -> str:

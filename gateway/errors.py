@@ -10,6 +10,8 @@ ZhengwuError
     ├── BodyTooLarge        a body over the limit
     ├── BodyTooSlow         a body that does not arrive
     ├── BadBody             a body that is not what the route takes
+    ├── NotJson             a body that is not JSON
+    ├── ModelNotAllowed     the caller may not ask for this model
     ├── SecretRefused       data of grade 4, which no model may have
     ├── GradeTooHigh        data of a grade above the caller's ceiling
     ├── SessionsDown        the grades of conversations cannot be read or kept
@@ -124,6 +126,16 @@ class SessionsDown(GatewayError):
     """The grades of conversations cannot be read or kept."""
 
     code = "sessions_down"
+class NotJson(GatewayError):
+    """A body that is not JSON."""
+
+    code = "not_json"
+
+
+class ModelNotAllowed(GatewayError):
+    """The caller may not ask for this model."""
+
+    code = "model_not_allowed"
 
 
 class QuestionEmpty(GatewayError):
@@ -166,6 +178,8 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "body_too_large": 413,
         "body_too_slow": 408,
         "bad_request": 422,
+        "not_json": 400,
+        "model_not_allowed": 403,
         "secret_refused": 403,
         "grade_too_high": 403,
         "sessions_down": 503,
@@ -219,6 +233,7 @@ OPENAI_TYPES = MappingProxyType(
     {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 )
 
+INTERNAL_CODE = "internal"
 INTERNAL = "系统内部错误，请稍后重试；如仍有问题，请把请求编号告知管理员。"
 HTTP_MESSAGES = MappingProxyType(
     {
@@ -244,7 +259,7 @@ def from_error(error: ZhengwuError) -> Problem:
     """What a known error becomes; a code without a status is a 500 that tells no inner detail."""
     status = STATUS.get(error.code, 500)
     if status == 500:
-        return Problem(500, "internal", INTERNAL)
+        return Problem(500, INTERNAL_CODE, INTERNAL)
     if error.code == "upstream_failed":
         status = _upstream_status(getattr(error, "status", 502))
     param = "model" if error.code == "unknown_model" else None

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from zhengwu.db.engine import reader
 from zhengwu.db.tables import ApiKey, now
 from zhengwu.gateway.errors import GatewayError, KeyRefused
+from zhengwu.gateway.governed.caller import Caller
 
 Role = Literal["admin", "app"]
 ROLES: tuple[Role, ...] = ("admin", "app")
@@ -120,6 +121,15 @@ class ApiKeys:
         if record.expires is not None and record.expires <= self._clock():
             raise KeyRefused("密钥已过期，请向管理员申请新的密钥。")
         return record
+
+    async def caller(self, secret: str) -> Caller:
+        """The caller behind a key.
+
+        Raises:
+            KeyRefused: the key is unknown, revoked or past its date.
+        """
+        record = await self.verify(secret)
+        return Caller(key_id=record.id, name=record.name)
 
 
 async def ensure_admin_key(engine: AsyncEngine) -> str | None:

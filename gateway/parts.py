@@ -9,7 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from zhengwu.agents.qa.path import citizen_qa
 from zhengwu.gateway.app import Parts
+from zhengwu.gateway.governed.caller import CITIZEN, Caller
+from zhengwu.gateway.governed.grade import Grading
+from zhengwu.gateway.governed.path import Governed, GovernedParts
+from zhengwu.gateway.governed.pending import NoLimits, NoTrail
+from zhengwu.gateway.governed.service import GovernedRoutes
+from zhengwu.gateway.governed.sessions import LocalSessions
 from zhengwu.gateway.keys import ApiKeys
+from zhengwu.gateway.metrics import Metrics
 from zhengwu.gateway.pages import Pages
 from zhengwu.gateway.readiness import database_check, health_urls, knowledge_check, pool_check
 from zhengwu.gateway.routes.qa import Asker
@@ -26,6 +33,9 @@ from zhengwu.settings import Settings
 
 QUESTION_GRADE = 3
 """What a citizen types may be personal, so it is embedded on the pool only."""
+
+QUESTIONS = Caller(key_id="service:qa", name="智能问答", role="citizen", priority=CITIZEN)
+"""On whose behalf the answer path asks models."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +80,25 @@ async def open_parts(
         egress = await stack.enter_async_context(Egress(keys=keys))
         outbound = await stack.enter_async_context(Outbound("self", 1, timeout_s=2.0))
         served = served_models(settings, load_catalogue(), keys)
-        routing = assemble(served.routes(), egress, served.loads)
-        chat = ChatClient(routing.routes)
-        embedder = PoolEmbedder(EmbedClient(routing.routes, EMBED_ALIAS))
+        metrics = Metrics()
+        governed = Governed(
+            GovernedParts(
+                served=served,
+                grades=Grading(LocalSessions()),
+                limits=NoLimits(),
+                trail=NoTrail(),
+                routes=assemble(served.routes(), egress, served.loads).routes,
+                watches=metrics,
+            )
+        )
+        routes = GovernedRoutes(governed, QUESTIONS, "/api/qa")
+        chat = ChatClient(routes)
+        embedder = PoolEmbedder(EmbedClient(routes, EMBED_ALIAS))
         knowledge = Knowledge(engine, settings.store_dir, embedder)
         pooled = (settings.chat_model, settings.embed_model)
         yield Parts(
-            keys=ApiKeys(engine),
-            served=served,
-            upstreams=chat,
+            callers=ApiKeys(engine),
+            governed=governed,
             asker=make_asker(Ground(engine, knowledge, chat)),
             knowledge=knowledge,
             checks=(
@@ -87,4 +107,5 @@ async def open_parts(
                 knowledge_check(knowledge, settings.kb),
             ),
             pages=Pages(),
+            metrics=metrics,
         )

@@ -5,12 +5,13 @@ between two writes, on a processor that others wait for, so here the hang-up its
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import aclosing
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from contextlib import aclosing, suppress
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from zhengwu.errors import ZhengwuError
 from zhengwu.gateway.errors import from_error
@@ -19,7 +20,16 @@ from zhengwu.gateway.reply import note, send_problem
 
 KEEP_ALIVE_S = 10.0
 KEEP_ALIVE = b": keep-alive\n\n"
-SSE_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
+_BODY = "http.response.body"
+_START: Message = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        (b"x-accel-buffering", b"no"),
+    ],
+}
 
 T = TypeVar("T")
 
@@ -28,101 +38,151 @@ class ReaderLeft(Exception):
     """The caller hung up before the work was done."""
 
 
+class UntilLeft:
+    """Cancels what runs inside it when the caller hangs up, and raises `ReaderLeft` then.
+
+    The request's own task does the work; the one that is made waits for the hang-up.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._left = False
+
+    async def __aenter__(self) -> Self:
+        """Begin to listen."""
+        self._task = asyncio.current_task()
+        assert self._task is not None, "a request has a task"
+        self._cancelling = self._task.cancelling()
+        self._listening = asyncio.ensure_future(self._listen())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop listening."""
+        self._listening.cancel()
+        if not self._left or kind is not asyncio.CancelledError:
+            return
+        assert self._task is not None, "entered before"
+        if self._task.uncancel() <= self._cancelling:
+            raise ReaderLeft from error
+
+    async def _listen(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._left = True
+        assert self._task is not None, "entered before"
+        self._task.cancel()
+
+
 async def until_left(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`, which is cancelled if the caller hangs up.
 
     Raises:
         ReaderLeft: the caller hung up first.
     """
-    task = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_left(receive))
-    try:
-        await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise ReaderLeft
-    finally:
-        await _cancel(task, leaving)
+    async with UntilLeft(receive):
+        return await work
+
+
+class EventSender:
+    """Sends whole server-sent events as they come; nothing, not even a head, before the first.
+
+    A comment goes out whenever `keep_alive_s` pass in silence after that, so that no proxy takes
+    the stream for dead.
+    """
+
+    def __init__(self, send: Send, metrics: Metrics, keep_alive_s: float = KEEP_ALIVE_S) -> None:
+        self._send = send
+        self._metrics = metrics
+        self._keep_alive_s = keep_alive_s
+        self.began = False
+
+    async def send_all(self, pieces: AsyncIterator[bytes]) -> None:
+        """Send every piece. What `pieces` raises is raised; `began` tells what is left to do."""
+        self._metrics.stream(1)
+        beat: _Beat | None = None
+        try:
+            async for piece in pieces:
+                if beat is None:
+                    await self._send({**_START, "headers": [*_START["headers"]]})
+                    self.began = True
+                    beat = _Beat(self._send, self._keep_alive_s)
+                beat.sent()
+                await self._send({"type": _BODY, "body": piece, "more_body": True})
+        finally:
+            self._metrics.stream(-1)
+            if beat is not None:
+                await beat.stop()
+
+    async def end(self, last: bytes = b"") -> None:
+        """Send the end, with one more piece before it if there is one."""
+        if not self.began:
+            await self._send({**_START, "headers": [*_START["headers"]]})
+        await self._send({"type": _BODY, "body": last, "more_body": False})
 
 
 class EventStream(Response):
-    """Sends `pieces`, whole server-sent events, as they come.
-
-    What fails before the first piece becomes an HTTP error. A comment goes out whenever
-    `keep_alive_s` pass in silence after that, so that no proxy takes the stream for dead.
-    """
+    """Sends `pieces` as `EventSender` does. What fails before the first becomes an HTTP error."""
 
     media_type = "text/event-stream"
 
     def __init__(
-        self,
-        pieces: AsyncGenerator[bytes],
-        metrics: Metrics,
-        keep_alive_s: float = KEEP_ALIVE_S,
+        self, pieces: AsyncGenerator[bytes], metrics: Metrics, keep_alive_s: float = KEEP_ALIVE_S
     ) -> None:
-        super().__init__(headers=SSE_HEADERS)
-        del self.headers["content-length"]
+        super().__init__()
         self._pieces = pieces
         self._metrics = metrics
         self._keep_alive_s = keep_alive_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream."""
-        self._metrics.stream(1)
+        sender = EventSender(send, self._metrics, self._keep_alive_s)
         try:
-            await until_left(receive, self._serve(scope, receive, send))
+            async with UntilLeft(receive), aclosing(self._pieces):
+                await sender.send_all(self._pieces)
         except ReaderLeft:
             note(scope, outcome="left")
-        finally:
-            self._metrics.stream(-1)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # One task runs the generator from beginning to end: what it holds open (time limits,
-        # context variables) must not wander between tasks. An answer is small, so the queue
-        # has no bound; None marks its end.
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        producer = asyncio.create_task(self._produce(queue))
-        try:
-            piece = await queue.get()
-            if piece is None:
-                await producer  # raises what went wrong
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            while piece is not None:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-                piece = await self._next(queue)
-            await producer
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
         except ZhengwuError as error:
+            if sender.began:
+                raise
             await send_problem(from_error(error), scope, receive, send)
-        finally:
-            await _cancel(producer)
-
-    async def _produce(self, queue: asyncio.Queue[bytes | None]) -> None:
-        try:
-            async with aclosing(self._pieces):
-                async for piece in self._pieces:
-                    queue.put_nowait(piece)
-        finally:
-            queue.put_nowait(None)
-
-    async def _next(self, queue: asyncio.Queue[bytes | None]) -> bytes | None:
-        try:
-            async with asyncio.timeout(self._keep_alive_s):
-                return await queue.get()
-        except TimeoutError:
-            return KEEP_ALIVE
+        else:
+            await sender.end()
 
 
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+class _Beat:
+    """Sends a comment whenever nothing was sent for `every_s`."""
 
+    def __init__(self, send: Send, every_s: float) -> None:
+        self._send = send
+        self._every_s = every_s
+        self._loop = asyncio.get_running_loop()
+        self._sending: asyncio.Task[None] | None = None
+        self.sent()
+        self._timer = self._loop.call_later(every_s, self._look)
 
-async def _cancel(*tasks: asyncio.Future[Any]) -> None:
-    """Cancel and wait, so that what the tasks hold is let go before this returns."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
-    for task in tasks:
-        if not task.cancelled():
-            task.exception()  # looked at: a failure after a hang-up has no one to be told to
+    def sent(self) -> None:
+        """Something is being sent now."""
+        self._last = self._loop.time()
+
+    def _look(self) -> None:
+        if self._loop.time() - self._last >= self._every_s:
+            if self._sending is None or self._sending.done():
+                self._sending = self._loop.create_task(self._comment())
+            self.sent()
+        self._timer = self._loop.call_at(self._last + self._every_s, self._look)
+
+    async def _comment(self) -> None:
+        with suppress(OSError):  # whoever left is noticed elsewhere
+            await self._send({"type": _BODY, "body": KEEP_ALIVE, "more_body": True})
+
+    async def stop(self) -> None:
+        """Send no more."""
+        self._timer.cancel()
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.wait([self._sending])

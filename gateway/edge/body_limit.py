@@ -38,6 +38,7 @@ class BodyLimit:
         except GatewayError as error:
             await send_problem(from_error(error), scope, receive, send)
             return
+        scope.setdefault("state", {})["body"] = body
         waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replay() -> Message:

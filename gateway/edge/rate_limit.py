@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from zhengwu.gateway.auth import KeyCheck, bearer
+from zhengwu.gateway.auth import bearer
 from zhengwu.gateway.errors import KeyRefused, TooManyRequests, from_error
+from zhengwu.gateway.governed.ports import Authenticates
 from zhengwu.gateway.reply import send_problem
 
 
@@ -62,12 +63,12 @@ class RateLimit:
     def __init__(
         self,
         app: ASGIApp,
-        keys: KeyCheck,
+        callers: Authenticates,
         rules: Sequence[Rule] = RULES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
-        self._keys = keys
+        self._callers = callers
         self._rules = [(rule.prefix, Buckets(rule, clock)) for rule in rules]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +89,7 @@ class RateLimit:
         given = Headers(scope=scope).get("authorization")
         if given is not None:
             try:
-                await self._keys.verify(bearer(given))
+                await self._callers.caller(bearer(given))
                 return
             except KeyRefused:
                 self._take(scope, buckets)  # guessing keys is limited, too

@@ -1,4 +1,4 @@
-"""Watches an answer go by: tokens, time to first token, how it ended. Changes no byte but one event.
+"""Watches an answer go by: tokens, time to first token, its end. Changes no byte but one event.
 
 The one: a usage event that the gateway asked for and the client did not. Knows the OpenAI wire;
 knows no price and no limit.

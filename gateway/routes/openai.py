@@ -1,32 +1,33 @@
-"""`/v1`: the OpenAI wire. Bodies pass through as they came, but for an alias of the model."""
+"""`/v1`: the OpenAI wire. Bodies take the governed path as they came; no route looks into one."""
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+import orjson
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
-from starlette.types import Scope
 
-from zhengwu.errors import ZhengwuError
-from zhengwu.gateway.auth import KeyCheck, RequireKey
-from zhengwu.gateway.errors import body_of, from_error
-from zhengwu.gateway.grade import HEADER, grade_of
+from zhengwu.gateway.answer import GovernedAnswer
+from zhengwu.gateway.auth import bearer
+from zhengwu.gateway.edge.direct import Endpoint
+from zhengwu.gateway.errors import ModelNotAllowed
+from zhengwu.gateway.governed.asked import Asked
+from zhengwu.gateway.governed.caller import Caller
+from zhengwu.gateway.governed.grade import HEADER
+from zhengwu.gateway.governed.path import Governed
+from zhengwu.gateway.governed.ports import Authenticates
+from zhengwu.gateway.governed.sessions import SESSION_HEADER
 from zhengwu.gateway.metrics import Metrics
 from zhengwu.gateway.reply import note, request_id
-from zhengwu.gateway.served import Served, ServedModel
-from zhengwu.gateway.stream import EventStream, until_left
-from zhengwu.models.errors import UpstreamFailed
-from zhengwu.models.upstream import Reply
-from zhengwu.models.wire import error_message
-
-MAX_ERROR_BYTES = 64 * 1024
+from zhengwu.gateway.served import ServedModel
+from zhengwu.models.cards import Kind
+from zhengwu.models.egress import PASSED_HEADERS
 
 
 class Passed(BaseModel):
-    """A body of which the gateway reads only what it must."""
+    """A body of which the gateway reads only what it must. For the documentation only."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -46,123 +47,105 @@ class EmbeddingsBody(Passed):
     input: str | list[str] | list[int] | list[list[int]]
 
 
-class Forwards(Protocol):
-    """Passes a request through to a model's upstream. `ChatClient` is the real one."""
+@dataclass(frozen=True)
+class Post:
+    """A path of the wire that goes straight along the governed path."""
 
-    def forward(
-        self,
-        path: str,
-        body: bytes,
-        grade: int,
-        stream: bool,
-        alias: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> AbstractAsyncContextManager[Reply]:
-        """Open it; leaving the context ends it at the upstream."""
-        ...
+    path: str
+    kind: Kind
+    body: type[Passed]
+
+
+POSTS = (
+    Post("chat/completions", "chat", ChatBody),
+    Post("embeddings", "embedding", EmbeddingsBody),
+)
+
+
+def openai_posts(
+    governed: Governed, callers: Authenticates, metrics: Metrics
+) -> dict[str, Endpoint]:
+    """The endpoint of every path in `POSTS`."""
+
+    def endpoint(post: Post) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            asked = await asked_of(request, callers, post.path, post.kind)
+            return GovernedAnswer(governed, asked, metrics)
+
+        return answer
+
+    return {f"/v1/{post.path}": endpoint(post) for post in POSTS}
 
 
 def openai_routes(
-    served: Served, upstreams: Forwards, keys: KeyCheck, metrics: Metrics
+    governed: Governed, callers: Authenticates, posts: Mapping[str, Endpoint]
 ) -> APIRouter:
     """The routes of the OpenAI wire. Every one needs a key."""
-    routes = APIRouter(prefix="/v1", tags=["openai"], dependencies=[Depends(RequireKey(keys))])
-
-    @routes.post("/chat/completions", response_class=Response)
-    async def chat(body: ChatBody, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        model = served.get(body.model, "chat").name
-        passing = await _passing("chat/completions", model, request, body)
-        if passing.stream:
-            return EventStream(_streamed(upstreams, passing), metrics)
-        return await until_left(request.receive, _whole(upstreams, passing))
-
-    @routes.post("/embeddings", response_class=Response)
-    async def embeddings(body: EmbeddingsBody, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        model = served.get(body.model, "embedding").name
-        passing = await _passing("embeddings", model, request, body)
-        return await until_left(request.receive, _whole(upstreams, passing))
+    routes = APIRouter(prefix="/v1", tags=["openai"])
+    for post in POSTS:
+        routes.add_api_route(
+            f"/{post.path}",
+            posts[f"/v1/{post.path}"],
+            methods=["POST"],
+            name=post.path,
+            response_class=Response,
+            openapi_extra=_described(post.body),
+        )
 
     @routes.get("/models")
-    async def models() -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]
-        return {"object": "list", "data": [_listed(model) for model in served]}
+    async def models(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        caller = await caller_of(request, callers)
+        return _json({"object": "list", "data": [*map(_listed, _seen(caller, governed))]})
 
     @routes.get("/models/{name}")
-    async def model(name: str) -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]
-        return _listed(served.get(name))
+    async def model(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        caller = await caller_of(request, callers)
+        found = governed.served.get(request.path_params["name"])
+        if found not in _seen(caller, governed):
+            raise ModelNotAllowed(f"密钥不可使用模型“{found.name}”，可请管理员开通。")
+        return _json(_listed(found))
 
     return routes
 
 
-@dataclass(frozen=True)
-class Passing:
-    """One request on its way through."""
+async def caller_of(request: Request, callers: Authenticates) -> Caller:
+    """Who asks, from the bearer key.
 
-    path: str
-    model: str
-    body: bytes
-    grade: int
-    stream: bool
-    scope: Scope
-
-    def open(self, upstreams: Forwards) -> AbstractAsyncContextManager[Reply]:
-        """Open it at the upstream."""
-        headers = {"x-request-id": request_id(self.scope)}
-        return upstreams.forward(self.path, self.body, self.grade, self.stream, self.model, headers)
+    Raises:
+        KeyRefused: there is none, or it may not be used.
+    """
+    caller = await callers.caller(bearer(request.headers.get("authorization")))
+    note(request.scope, key=caller.key_id)
+    return caller
 
 
-async def _passing(path: str, model: str, request: Request, body: Passed) -> Passing:
-    grade = grade_of(request.headers.get(HEADER), body.model_dump())
-    note(request.scope, model=model, grade=grade)
-    stream = isinstance(body, ChatBody) and bool(body.stream)
-    return Passing(path, model, await request.body(), grade, stream, request.scope)
+async def asked_of(
+    request: Request, callers: Authenticates, path: str, kind: Kind = "chat"
+) -> Asked:
+    """The request as the governed path takes it."""
+    caller = await caller_of(request, callers)
+    headers = request.headers
+    passed = {name: headers[name] for name in PASSED_HEADERS if name in headers}
+    name = request_id(request.scope)
+    return Asked(
+        caller=caller,
+        path=path,
+        body=request.state.body,
+        request_id=name,
+        kind=kind,
+        route=f"/v1/{path}",
+        declared=headers.get(HEADER),
+        session=headers.get(SESSION_HEADER),
+        headers={**passed, "x-request-id": name},
+    )
 
 
-async def _whole(upstreams: Forwards, passing: Passing) -> Response:
-    async with passing.open(upstreams) as reply:
-        await _must_be_ok(passing.model, reply)
-        body = b"".join([chunk async for chunk in reply.chunks()])
-    return Response(body, media_type="application/json")
-
-
-async def _streamed(upstreams: Forwards, passing: Passing) -> AsyncGenerator[bytes]:
-    """The upstream's events. A stream that breaks off ends with an error event, not silently."""
-    began, scope = False, passing.scope
-    try:
-        async with passing.open(upstreams) as reply:
-            await _must_be_ok(passing.model, reply)
-            async for events in _whole_events(reply):
-                began = True
-                yield events
-        note(scope, outcome="done")
-    except ZhengwuError as error:
-        note(scope, outcome="cut", code=error.code)
-        if not began:
-            raise
-        problem = body_of(from_error(error), scope["path"], request_id(scope))
-        yield b"data: " + problem + b"\n\n"
-
-
-async def _whole_events(reply: Reply) -> AsyncGenerator[bytes]:
-    """The reply cut where its events end, so that nothing of ours lands inside one of them."""
-    rest = b""
-    async for chunk in reply.chunks():
-        whole, mark, rest = (rest + chunk).replace(b"\r\n", b"\n").rpartition(b"\n\n")
-        if mark:
-            yield whole + mark
-    if rest.strip():
-        yield rest + b"\n\n"
-
-
-async def _must_be_ok(model: str, reply: Reply) -> None:
-    if reply.status < 400:
-        return
-    body = b""
-    async for chunk in reply.chunks():
-        body += chunk
-        if len(body) > MAX_ERROR_BYTES:
-            break
-    told = (error_message(body) or "没有说明原因，请稍后重试")[:500]
-    raise UpstreamFailed(f"模型“{model}”的服务返回错误（{reply.status}）：{told}", reply.status)
+def _seen(caller: Caller, governed: Governed) -> Iterable[ServedModel]:
+    """The models that `caller` may ask for, by their own name or another."""
+    for model in governed.served:
+        names = {model.name, *model.aliases}
+        if caller.models is None or not caller.models.isdisjoint(names):
+            yield model
 
 
 def _listed(model: ServedModel) -> dict[str, Any]:
@@ -174,3 +157,13 @@ def _listed(model: ServedModel) -> dict[str, Any]:
         "aliases": list(model.aliases),
         "kind": model.kind,
     }
+
+
+def _json(value: object) -> Response:
+    return Response(orjson.dumps(value), media_type="application/json")
+
+
+def _described(body: type[BaseModel]) -> dict[str, Any]:
+    """What OpenAPI says of a body that the route itself does not read."""
+    content = {"application/json": {"schema": body.model_json_schema()}}
+    return {"requestBody": {"required": True, "content": content}}

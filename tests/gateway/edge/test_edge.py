@@ -14,7 +14,7 @@ from zhengwu.gateway.edge.catch import Catch
 from zhengwu.gateway.edge.observe import LOGGER, Observe
 from zhengwu.gateway.edge.rate_limit import Buckets, RateLimit, Rule, address_of
 from zhengwu.gateway.errors import KeyRefused
-from zhengwu.gateway.keys import KeyRecord
+from zhengwu.gateway.governed.caller import Caller
 from zhengwu.gateway.metrics import Metrics
 
 
@@ -131,10 +131,10 @@ async def test_a_request_is_written_down_even_if_it_fails() -> None:
 
 
 class OneKey:
-    async def verify(self, secret: str) -> KeyRecord:
+    async def caller(self, secret: str) -> Caller:
         if secret != "zw-good":
             raise KeyRefused("密钥无效")
-        return KeyRecord("k", "n", "app", *[None] * 3)  # type: ignore[arg-type]  # pyright: ignore
+        return Caller("k", "n")
 
 
 async def test_an_address_that_asks_too_often_waits_and_a_key_does_not() -> None:
