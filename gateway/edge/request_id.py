@@ -6,6 +6,8 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from zhengwu.gateway.governed.service import SERVED_FOR
+
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 
 
@@ -23,6 +25,7 @@ class RequestId:
         given = Headers(scope=scope).get("x-request-id", "")
         name = given if SAFE.fullmatch(given) else uuid4().hex
         scope.setdefault("state", {})["request_id"] = name
+        SERVED_FOR.set(name)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -42,7 +42,7 @@ def end_by(error: BaseException, passage: Passage) -> End:
         refused = status < 500 and passage.attempts.count == 0
         return End(REFUSED if refused else FAILED, status, error.code)
     if isinstance(error, asyncio.CancelledError | GeneratorExit):
-        return End(LEFT, NOBODY_READS)
+        return end_of_reading(passage)
     return End(CUT if passage.meter.began_answering else FAILED, 500, INTERNAL_CODE)
 
 

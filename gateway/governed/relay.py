@@ -70,9 +70,13 @@ class Relayed:
     async def _events(self) -> AsyncGenerator[bytes]:
         meter, restore = self._passage.meter, self._restore
         blocks = self._reply.chunks()
-        async for block in whole_events(restore.stream(blocks) if restore else blocks):
-            if shown := meter.events(block):
-                yield shown
+        try:
+            async for block in whole_events(restore.stream(blocks) if restore else blocks):
+                if shown := meter.events(block):
+                    yield shown
+        except UpstreamCut:
+            if not meter.done:  # after its end nothing is missing
+                raise
         if not meter.done and not meter.error:
             raise UpstreamCut(CUT)
 

@@ -61,8 +61,10 @@ JSON = st.recursive(
 )
 
 
-@given(st.sampled_from([CHAT, EMBED]), st.dictionaries(st.sampled_from(
-    ["model", "messages", "input", "stream", "stream_options", "max_tokens", "n"]), JSON))  # fmt: skip
+NAMES = ("model", "messages", "input", "stream", "stream_options", "max_tokens", "n")
+
+
+@given(st.sampled_from([CHAT, EMBED]), st.dictionaries(st.sampled_from(NAMES), JSON))
 def test_any_json_is_read_or_refused(path: str, body: dict[str, Any]) -> None:
     try:
         fields = read_body(path, orjson.dumps(body))

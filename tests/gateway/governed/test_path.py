@@ -201,34 +201,35 @@ def test_every_way_out_settles_once_and_completes_once(
 
 
 async def run(ground: Ground, request: Asked, reader: str, leave_after: int | None) -> bool:
-    """Whether the answer was read to its end."""
-    ended = False
+    """Whether the answer was read to its end, and nothing but a hang-up came after."""
+    last = b""
 
     async def serve() -> None:
-        nonlocal ended
-        read, last = 0, b""
+        nonlocal last
+        read = 0
         async with ground.governed.open(request) as relayed:
             async for piece in relayed.chunks():
                 read, last = read + 1, piece
-                if leave_after is not None and read > leave_after:
-                    if reader == "leaves":
-                        break
-                    if reader == "raises":
-                        raise RuntimeError("the client's side broke")
-                    if reader.startswith("cancelled"):
-                        await asyncio.sleep(60)
-            ended = last == WHOLE or last.endswith(DONE)
+                if leave_after is not None and read > leave_after and await leave(reader):
+                    return
 
     task = asyncio.create_task(serve())
-    for _ in range(2 if reader == "cancelled twice" else 1):
-        if reader.startswith("cancelled") and leave_after is not None:
+    if reader.startswith("cancelled") and leave_after is not None:
+        for _ in reader.split():
             for _ in range(30):
                 await asyncio.sleep(0)
             task.cancel()
     await asyncio.wait([task])
-    if not task.cancelled():
-        task.exception()
-    return ended
+    failed = not task.cancelled() and task.exception() is not None
+    return not failed and (last == WHOLE or last.endswith(DONE))
+
+
+async def leave(reader: str) -> bool:
+    if reader == "raises":
+        raise RuntimeError("the client's side broke")
+    if reader.startswith("cancelled"):
+        await asyncio.sleep(60)
+    return reader == "leaves"
 
 
 def split(body: bytes, cuts: list[int]) -> list[bytes]:
