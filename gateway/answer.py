@@ -7,9 +7,11 @@ from zhengwu.errors import ZhengwuError
 from zhengwu.gateway.errors import body_of, from_error
 from zhengwu.gateway.governed.asked import Asked
 from zhengwu.gateway.governed.path import Governed
+from zhengwu.gateway.governed.relay import Relayed
+from zhengwu.gateway.limits.headers import rate_headers
 from zhengwu.gateway.metrics import Metrics
 from zhengwu.gateway.reply import note
-from zhengwu.gateway.stream import EventSender, ReaderLeft, UntilLeft
+from zhengwu.gateway.stream import EventSender, Headers, ReaderLeft, UntilLeft
 
 
 class GovernedAnswer(Response):
@@ -29,9 +31,11 @@ class GovernedAnswer(Response):
         """Send the answer. It is settled and recorded before its last byte goes out."""
         sender = EventSender(send, self._metrics)
         whole: bytes | None = None
+        headers: Headers = []
         try:
             async with UntilLeft(receive), self._governed.open(self._asked) as relayed:
                 note(scope, model=relayed.model, grade=relayed.grade)
+                sender.headers = headers = _rate_headers(relayed)
                 if relayed.stream:
                     await sender.send_all(relayed.chunks())
                 else:
@@ -49,10 +53,17 @@ class GovernedAnswer(Response):
         if whole is None:
             await sender.end()
         else:
-            await _send_whole(send, whole)
+            await _send_whole(send, whole, headers)
 
 
-async def _send_whole(send: Send, body: bytes) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+def _rate_headers(relayed: Relayed) -> Headers:
+    if relayed.reservation is None:
+        return []
+    named = rate_headers(relayed.reservation)
+    return [(name.encode(), value.encode()) for name, value in named.items()]
+
+
+async def _send_whole(send: Send, body: bytes, headers: Headers) -> None:
+    own = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": [*own, *headers]})
     await send({"type": "http.response.body", "body": body})

@@ -12,10 +12,11 @@ from zhengwu.gateway.app import Parts
 from zhengwu.gateway.governed.caller import CITIZEN, Caller
 from zhengwu.gateway.governed.grade import Grading
 from zhengwu.gateway.governed.path import Governed, GovernedParts
-from zhengwu.gateway.governed.pending import NoLimits, NoTrail
+from zhengwu.gateway.governed.pending import NoTrail
 from zhengwu.gateway.governed.service import GovernedRoutes
 from zhengwu.gateway.governed.sessions import LocalSessions
 from zhengwu.gateway.keys import ApiKeys
+from zhengwu.gateway.limits.open import open_limits
 from zhengwu.gateway.metrics import Metrics
 from zhengwu.gateway.pages import Pages
 from zhengwu.gateway.readiness import database_check, health_urls, knowledge_check, pool_check
@@ -81,11 +82,12 @@ async def open_parts(
         outbound = await stack.enter_async_context(Outbound("self", 1, timeout_s=2.0))
         served = served_models(settings, load_catalogue(), keys)
         metrics = Metrics()
+        limits = await stack.enter_async_context(open_limits(settings, engine))
         governed = Governed(
             GovernedParts(
                 served=served,
                 grades=Grading(LocalSessions()),
-                limits=NoLimits(),
+                limits=limits,
                 trail=NoTrail(),
                 routes=assemble(served.routes(), egress, served.loads).routes,
                 watches=metrics,

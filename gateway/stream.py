@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from zhengwu.errors import ZhengwuError
 from zhengwu.gateway.errors import from_error
@@ -21,15 +21,12 @@ from zhengwu.gateway.reply import note, send_problem
 KEEP_ALIVE_S = 10.0
 KEEP_ALIVE = b": keep-alive\n\n"
 _BODY = "http.response.body"
-_START: Message = {
-    "type": "http.response.start",
-    "status": 200,
-    "headers": [
-        (b"content-type", b"text/event-stream; charset=utf-8"),
-        (b"cache-control", b"no-store"),
-        (b"x-accel-buffering", b"no"),
-    ],
-}
+Headers = list[tuple[bytes, bytes]]
+SSE_HEADERS: Headers = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
 
 T = TypeVar("T")
 
@@ -99,6 +96,8 @@ class EventSender:
         self._send = send
         self._metrics = metrics
         self._keep_alive_s = keep_alive_s
+        self.headers: Headers = []
+        """Further ones; they go out before the first piece."""
         self.began = False
 
     async def send_all(self, pieces: AsyncIterator[bytes]) -> None:
@@ -108,8 +107,7 @@ class EventSender:
         try:
             async for piece in pieces:
                 if beat is None:
-                    await self._send({**_START, "headers": [*_START["headers"]]})
-                    self.began = True
+                    await self._start()
                     beat = _Beat(self._send, self._keep_alive_s)
                 beat.sent()
                 await self._send({"type": _BODY, "body": piece, "more_body": True})
@@ -118,10 +116,15 @@ class EventSender:
             if beat is not None:
                 await beat.stop()
 
+    async def _start(self) -> None:
+        headers = [*SSE_HEADERS, *self.headers]
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        self.began = True
+
     async def end(self, last: bytes = b"") -> None:
         """Send the end, with one more piece before it if there is one."""
         if not self.began:
-            await self._send({**_START, "headers": [*_START["headers"]]})
+            await self._start()
         await self._send({"type": _BODY, "body": last, "more_body": False})
 
 

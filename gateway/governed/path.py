@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import orjson
 
@@ -19,7 +19,7 @@ from zhengwu.errors import ZhengwuError
 from zhengwu.gateway.errors import ModelNotAllowed
 from zhengwu.gateway.governed import estimate
 from zhengwu.gateway.governed.asked import Asked, Passage
-from zhengwu.gateway.governed.body import read_body
+from zhengwu.gateway.governed.body import Fields, read_body
 from zhengwu.gateway.governed.caller import Caller
 from zhengwu.gateway.governed.ending import (
     LEFT,
@@ -134,7 +134,7 @@ async def address(parts: GovernedParts, passage: Passage) -> None:
     assert graded is not None, "graded before"
     fields, body = passage.fields, asked.body
     if graded.restore is not None:
-        fields = dict(graded.body)  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownVariableType]
+        fields = cast(Fields, graded.body)
         body = orjson.dumps(fields)
     if passage.stream:
         options = fields.get("stream_options") or {}

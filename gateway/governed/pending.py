@@ -1,21 +1,6 @@
-"""What stands where limits and the audit trail will: nothing is limited, nothing is recorded.
+"""What stands where the audit trail will. Goes away with its arrival in `parts.py`."""
 
-Goes away with their arrival in `parts.py`.
-"""
-
-from zhengwu.gateway.governed.caller import Caller
-from zhengwu.gateway.governed.ports import Ask, Intent, Outcome, Spent
-
-
-class NoLimits:
-    """Limits of nobody."""
-
-    async def reserve(self, caller: Caller, ask: Ask) -> "NoLimits":
-        """Hold nothing."""
-        return self
-
-    async def settle(self, spent: Spent) -> None:
-        """Give nothing back."""
+from zhengwu.gateway.governed.ports import Intent, Outcome
 
 
 class NoTrail:

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
 from zhengwu.gateway.governed.asked import Passage
 from zhengwu.gateway.governed.grade import Restores
+from zhengwu.gateway.governed.ports import Reservation
 from zhengwu.models.errors import UpstreamCut, UpstreamFailed
 from zhengwu.models.upstream import Reply
 from zhengwu.models.wire import error_message
@@ -44,6 +45,11 @@ class Relayed:
     def grade(self) -> int:
         """The grade that the request was given; its answer has it, too."""
         return self._passage.grade
+
+    @property
+    def reservation(self) -> Reservation | None:
+        """What is held for it under its caller's limits."""
+        return self._passage.reservation
 
     async def whole(self) -> bytes:
         """All of the body, at once."""

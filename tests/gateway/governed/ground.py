@@ -21,6 +21,7 @@ from zhengwu.models.upstream import Call, Upstream
 
 CALLER = Caller("k1", "测试应用", ("root", "city"))
 UPSTREAM = Upstream("m", "http://127.0.0.1:1/v1", "m")
+METRICS = Metrics()
 QUESTION = "居住证多久能办好？"
 
 
@@ -110,7 +111,7 @@ class Ground:
     limits: Counting = field(default_factory=Counting)
     trail: Listing = field(default_factory=Listing)
     upstream: Upstream = UPSTREAM
-    metrics: Metrics = field(default_factory=Metrics)
+    metrics: Metrics = METRICS
 
     @property
     def governed(self) -> Governed:

@@ -160,7 +160,7 @@ FAILURES: dict[str, BaseException] = {
 }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     stream=st.booleans(),
     refuse=st.booleans(),
