@@ -70,6 +70,16 @@ class Served:
             raise UnknownModel(f"没有名为“{name[:80]}”的模型，可选：{told}。")
         return found
 
+    def reach(self, model: ServedModel) -> tuple[Upstream, ...]:
+        """Every upstream a request for `model` may end at, by way of other routes, too."""
+        routes, waiting = [model.route], [*model.route.fallbacks, *model.route.overflow]
+        while waiting:
+            found = self._names.get(waiting.pop())
+            if found is not None and found.route not in routes:
+                routes.append(found.route)
+                waiting += [*found.route.fallbacks, *found.route.overflow]
+        return tuple(upstream for route in routes for upstream in route.upstreams)
+
     def routes(self) -> Mapping[str, Route]:
         """The route of each name, aliases too."""
         return {name: model.route for name, model in self._names.items()}

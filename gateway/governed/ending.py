@@ -39,7 +39,7 @@ def end_by(error: BaseException, passage: Passage) -> End:
         status = from_error(error).status
         if passage.meter.began_answering:
             return End(CUT, 200, error.code)
-        refused = status < 500 and passage.attempts.count == 0
+        refused = status < 500 and not passage.attempts.sent
         return End(REFUSED if refused else FAILED, status, error.code)
     if isinstance(error, asyncio.CancelledError | GeneratorExit):
         return end_of_reading(passage)
@@ -55,18 +55,9 @@ def spent_by(passage: Passage) -> Spent:
     tokens_out = meter.deltas if meter.output is None else meter.output
     if passage.asked.path in estimate.NO_OUTPUT:
         tokens_out = 0
-    upstream = answered_by(passage)
-    price = upstream.price if upstream else None
-    return Spent(tokens_in, tokens_out, estimate.cost_of(price, tokens_in, tokens_out))
-
-
-def answered_by(passage: Passage) -> Upstream | None:
-    """The upstream whose answer the caller got."""
-    upstreams = passage.model.upstreams if passage.model else ()
     answered = passage.attempts.answered
-    if answered is None:
-        return upstreams[0] if upstreams and passage.meter.began_answering else None
-    return next((u for u in upstreams if u.identity == answered.identity), None)
+    price = answered.price if isinstance(answered, Upstream) else None
+    return Spent(tokens_in, tokens_out, estimate.cost_of(price, tokens_in, tokens_out))
 
 
 def intent_of(passage: Passage) -> Intent:
@@ -90,14 +81,14 @@ def intent_of(passage: Passage) -> Intent:
 def outcome_of(passage: Passage, end: End, spent: Spent) -> Outcome:
     """What is written down when it is over."""
     meter = passage.meter
-    upstream = answered_by(passage)
+    answered = passage.attempts.answered
     return Outcome(
         request_id=passage.asked.request_id,
         status=end.status,
         outcome=end.outcome,
         code=end.code,
         attempts=passage.attempts.all,
-        upstream=upstream.name if upstream else "",
+        upstream=answered.name if answered else "",
         spent=spent,
         output_digest=meter.digest,
         first_token_ms=None if meter.first_s is None else meter.first_s * 1000,

@@ -92,7 +92,7 @@ async def resolve(parts: GovernedParts, passage: Passage) -> None:
     name: str = passage.fields["model"]
     model = parts.served.get(name, passage.asked.kind)
     allowed = passage.asked.caller.models
-    if allowed is not None and allowed.isdisjoint((name, model.name)):
+    if allowed is not None and model.name not in allowed:
         told = "、".join(sorted(allowed)) or "（无）"
         raise ModelNotAllowed(f"密钥不可使用模型“{name[:80]}”，可用：{told}。可请管理员开通。")
     passage.model = model
@@ -109,7 +109,7 @@ async def grade(parts: GovernedParts, passage: Passage) -> None:
 async def estimate_most(parts: GovernedParts, passage: Passage) -> None:
     """What it may take at most, in tokens and at the dearest upstream's price."""
     assert passage.model is not None, "resolved before"
-    upstreams = passage.model.upstreams
+    upstreams = parts.served.reach(passage.model)
     context = max((u.context_tokens or 0 for u in upstreams), default=0) or None
     tokens_in = estimate.input_tokens(passage.fields)
     tokens_out = estimate.output_tokens(passage.asked.path, passage.fields, context)
@@ -132,20 +132,17 @@ async def address(parts: GovernedParts, passage: Passage) -> None:
     """Make the call. A stream is asked for its usage even where the client did not ask."""
     asked, graded = passage.asked, passage.graded
     assert graded is not None, "graded before"
-    fields, body = passage.fields, asked.body
-    if graded.restore is not None:
-        fields = cast(Fields, graded.body)
-        body = orjson.dumps(fields)
+    # What was graded is what is sent, byte by byte: a key written twice hides nothing.
+    fields = cast(Fields, graded.body)
     if passage.stream:
         options = fields.get("stream_options") or {}
         hidden = not options.get("include_usage")
         passage.meter = Meter(passage.began, hidden, parts.watches.between(passage.name))
         if hidden:
             fields = {**fields, "stream_options": {**options, "include_usage": True}}
-            body = orjson.dumps(fields)
     passage.call = Call(
         path=asked.path,
-        body=body,
+        body=orjson.dumps(fields),
         grade=graded.grade,
         stream=passage.stream,
         headers=asked.headers,

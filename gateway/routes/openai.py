@@ -141,7 +141,7 @@ async def asked_of(
 
 
 def _seen(caller: Caller, governed: Governed) -> Iterable[ServedModel]:
-    """The models that `caller` may ask for, by their own name or another."""
+    """The models that `caller` may ask for."""
     for model in governed.served:
         names = {model.name, *model.aliases}
         if caller.models is None or not caller.models.isdisjoint(names):

@@ -17,6 +17,7 @@ from zhengwu.gateway.governed.ports import Ask, Intent, Outcome, Spent
 from zhengwu.gateway.governed.sessions import LocalSessions
 from zhengwu.gateway.metrics import Metrics
 from zhengwu.gateway.served import Served, ServedModel
+from zhengwu.models.route import Route
 from zhengwu.models.upstream import Call, Upstream
 
 CALLER = Caller("k1", "测试应用", ("root", "city"))
@@ -77,6 +78,7 @@ class Scripted:
     opening: BaseException | None = None
     hold: asyncio.Event | None = None
     calls: list[Call] = field(default_factory=list[Call])
+    upstream: Upstream = UPSTREAM
     closed: int = 0
 
     @property
@@ -88,8 +90,10 @@ class Scripted:
         self.calls.append(call)
         if self.hold:
             await self.hold.wait()
+        call.attempts.begin(self.upstream)
         if self.opening:
             raise self.opening
+        call.attempts.answered = self.upstream
         try:
             yield self
         finally:
@@ -110,16 +114,20 @@ class Ground:
     routes: Scripted = field(default_factory=Scripted)
     limits: Counting = field(default_factory=Counting)
     trail: Listing = field(default_factory=Listing)
-    upstream: Upstream = UPSTREAM
     metrics: Metrics = METRICS
 
     @property
     def governed(self) -> Governed:
+        route = Route((self.routes.upstream,))
         served = Served(
             [
-                ServedModel("m", "chat", "测试", self.upstream, ("chat",)),
-                ServedModel("e", "embedding", "测试", self.upstream, ("embed",)),
-            ]
+                ServedModel("m", "chat", "测试", route),
+                ServedModel("e", "embedding", "测试", route),
+            ],
+            [
+                ServedModel("chat", "chat", "测试", route),
+                ServedModel("embed", "embedding", "测试", route),
+            ],
         )
         grading = Grading(LocalSessions())
         return Governed(

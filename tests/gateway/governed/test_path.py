@@ -54,14 +54,14 @@ def test_the_steps_in_their_order() -> None:
 
 
 async def test_a_whole_answer_is_charged_as_the_upstream_counted() -> None:
-    ground = Ground(Scripted([WHOLE[:9], WHOLE[9:]]), upstream=replace(UPSTREAM, price=PRICE))
+    ground = Ground(Scripted([WHOLE[:9], WHOLE[9:]], upstream=replace(UPSTREAM, price=PRICE)))
     assert await read(ground, asked()) == [WHOLE]
     (outcome,), (intent,) = ground.trail.outcomes, ground.trail.intents
     assert (outcome.outcome, outcome.status, outcome.upstream) == ("done", 200, "m")
     assert outcome.spent == Spent(7, 3, 7 * 2 + 3 * 8)
     assert ground.limits.settled == [outcome.spent]
     assert outcome.output_digest and outcome.first_token_ms is not None
-    assert (intent.model, intent.grade, intent.stream) == ("m", 1, False)
+    assert (intent.model, intent.grade, intent.stream) == ("chat", 1, False)
     assert intent.reserved == ground.limits.asks[0]
     assert intent.reserved.cost >= outcome.spent.cost and intent.text is None
 
@@ -137,11 +137,16 @@ async def test_what_is_refused_at_the_door_reaches_nobody_and_is_recorded(
     assert len(ground.trail.intents) == 1
 
 
-async def test_names_that_a_caller_may_ask_for_include_the_other_name_of_a_model() -> None:
-    for name in ("chat", "m"):
+async def test_a_caller_may_ask_for_the_names_on_its_list() -> None:
+    for allowed, name in (("chat", "chat"), ("m", "m"), ("chat", "m")):
         ground = Ground(Scripted([WHOLE]))
-        await read(ground, asked(replace(CALLER, models=frozenset({name})), model="chat"))
-        assert ground.trail.outcomes[0].outcome == "done"
+        caller = replace(CALLER, models=frozenset({allowed}))
+        if allowed == name:
+            await read(ground, asked(caller, model=name))
+            assert ground.trail.outcomes[0].outcome == "done"
+            continue
+        with pytest.raises(ModelNotAllowed, match="可用：chat"):
+            await read(ground, asked(caller, model=name))
 
 
 async def test_what_cannot_be_recorded_is_not_sent() -> None:
@@ -264,7 +269,7 @@ async def test_services_inside_the_gateway_are_metered_too() -> None:
     chat, embed = ground.trail.intents
     assert (chat.route, chat.grade, chat.caller.key_id) == ("/api/qa", 3, "service:qa")
     assert chat.request_id.startswith("web-2026-0001.")
-    assert embed.model == "e"
+    assert embed.model == "embed"
     assert ground.limits.settled == [Spent(7, 3, 0), Spent(4, 0, 0)]
 
 
