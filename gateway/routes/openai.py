@@ -101,7 +101,7 @@ def openai_routes(
     async def model(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         caller = await caller_of(request, callers)
         found = governed.served.get(request.path_params["name"])
-        if found not in _seen(caller, governed):
+        if caller.models is not None and caller.models.isdisjoint({found.name, *found.aliases}):
             raise ModelNotAllowed(f"密钥不可使用模型“{found.name}”，可请管理员开通。")
         return _json(_listed(found))
 
