@@ -126,6 +126,8 @@ class SessionsDown(GatewayError):
     """The grades of conversations cannot be read or kept."""
 
     code = "sessions_down"
+
+
 class NotJson(GatewayError):
     """A body that is not JSON."""
 

@@ -14,7 +14,7 @@ from zhengwu.gateway.governed.grade import Grading
 from zhengwu.gateway.governed.path import Governed, GovernedParts
 from zhengwu.gateway.governed.pending import NoTrail
 from zhengwu.gateway.governed.service import GovernedRoutes
-from zhengwu.gateway.governed.sessions import LocalSessions
+from zhengwu.gateway.governed.sessions_in_database import DatabaseSessions
 from zhengwu.gateway.keys import ApiKeys
 from zhengwu.gateway.limits.open import open_limits
 from zhengwu.gateway.metrics import Metrics
@@ -86,7 +86,7 @@ async def open_parts(
         governed = Governed(
             GovernedParts(
                 served=served,
-                grades=Grading(LocalSessions()),
+                grades=Grading(DatabaseSessions(engine)),
                 limits=limits,
                 trail=NoTrail(),
                 routes=assemble(served.routes(), egress, served.loads).routes,
