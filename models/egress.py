@@ -5,6 +5,7 @@ knows grades, addresses and HTTP; it knows nothing of prompts, routes or who ask
 """
 
 import socket
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from zhengwu.models.addresses import PoolAddresses
-from zhengwu.models.clearance import address_of, decide, off_pool
+from zhengwu.models.clearance import Way, address_of, decide, off_pool
 from zhengwu.models.errors import (
     RedirectRefused,
     UpstreamCut,
@@ -37,14 +38,15 @@ class _PoolResolver(AbstractResolver):
     def __init__(self, pool: PoolAddresses) -> None:
         self._pool = pool
         self._resolver = aiohttp.ThreadedResolver()
-        self._vouched: set[tuple[str, int]] = set()
+        self._vouched: dict[tuple[str, int], frozenset[str]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         found = await self._resolver.resolve(host, port, family)
         if self._pool.has_name(host, port):
-            self._vouched.update((each["host"], port) for each in found)
+            # Only what the name means now: an address it once had is no longer its own.
+            self._vouched[host, port] = frozenset(each["host"] for each in found)
         elif not found or not all(self._pool.has_address(each["host"], port) for each in found):
             raise off_pool(host, port)
         return found
@@ -53,9 +55,14 @@ class _PoolResolver(AbstractResolver):
         """Make the socket for one address, the last moment before it connects."""
         family, kind, protocol, _, (host, port, *_) = address
         known = self._pool.has_address(str(host), int(port))
-        if not known and (host, port) not in self._vouched:
+        if not known and not self._is_vouched(str(host), int(port)):
             raise off_pool(str(host), int(port))
         return socket.socket(family, kind, protocol)
+
+    def _is_vouched(self, address: str, port: int) -> bool:
+        return any(
+            address in addresses for (_, at), addresses in self._vouched.items() if at == port
+        )
 
     async def close(self) -> None:
         await self._resolver.close()
@@ -105,6 +112,7 @@ class Egress:
         connect_timeout_s: float = 5.0,
         silence_timeout_s: float = 300.0,
         connections: int = 4096,
+        trust: ssl.SSLContext | None = None,
     ) -> None:
         """Prepare; the first call connects.
 
@@ -114,10 +122,12 @@ class Egress:
             connect_timeout_s: how long a connection may take to open.
             silence_timeout_s: how long an upstream may say nothing.
             connections: how many connections are open at once, each way.
+            trust: whom to believe at the other end of https; None is the system's list.
         """
         self._pool = PoolAddresses(pool)
         self._keys = keys or {}
         self._connections = connections
+        self._trust = trust
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=connect_timeout_s, sock_read=silence_timeout_s
         )
@@ -150,13 +160,13 @@ class Egress:
         """
         url = address_of(upstream, call.path)
         way = decide(call.grade, url, upstream, self._pool)
-        headers = self._headers(upstream, call)
+        headers = self._headers(upstream, call, way)
         response = await self._send(url, way != "outside", upstream, call, headers)
         try:
             if 300 <= response.status < 400:
+                place = response.headers.get("Location", "别处")[:100]
                 raise RedirectRefused(
-                    f"上游“{upstream.name}”要求转到 {response.headers.get('Location', '别处')}，"
-                    "已拒绝；请把最终地址登记为上游"
+                    f"上游“{upstream.name}”要求转到 {place}，已拒绝；请把最终地址登记为上游"
                 )
             yield HttpReply(response, upstream)
         finally:
@@ -211,6 +221,7 @@ class Egress:
             guard = _PoolResolver(self._pool) if on_pool else None
             connector = aiohttp.TCPConnector(
                 limit=self._connections,
+                ssl=self._trust or True,
                 resolver=guard or aiohttp.ThreadedResolver(),
                 socket_factory=guard.make_socket if guard else None,
                 use_dns_cache=not on_pool,
@@ -229,8 +240,9 @@ class Egress:
             )
         return self._sessions[on_pool, fresh]
 
-    def _headers(self, upstream: Upstream, call: Call) -> dict[str, str]:
-        passed = {k.lower(): v for k, v in call.headers.items()}
+    def _headers(self, upstream: Upstream, call: Call, way: Way) -> dict[str, str]:
+        # A client chose these, and no detector has read them: they stay on the pool.
+        passed = {k.lower(): v for k, v in call.headers.items()} if way != "outside" else {}
         headers = {k: v for k in PASSED_HEADERS if (v := passed.get(k))}
         headers["Content-Type"] = call.content_type
         headers["Accept"] = "text/event-stream" if call.stream else "application/json"

@@ -372,3 +372,101 @@ def test_nothing_else_in_the_product_opens_a_connection() -> None:
             else:
                 used = {getattr(node, "attr", "")} & calls
             assert not used & (clients | calls), f"{name} opens connections of its own"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "0x7f000001",
+        "0x7f.1",
+        "2130706433",
+        "127.1",
+        "0177.0.0.1",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[::1]",
+        "0.0.0.0",
+        "localhost.",
+        "LOCALHOST",
+        "127.0.0.1.",
+    ],
+)
+@pytest.mark.parametrize("grade", [2, 3])
+async def test_no_way_of_writing_an_address_goes_round_the_list(host: str, grade: int) -> None:
+    counting = Counting()
+    port = await counting.start()
+    try:
+        async with Egress(pool=["10.99.0.0/16"]) as egress:
+            with pytest.raises((EgressRefused, UpstreamDown)):
+                async with egress.open(upstream(f"http://{host}:{port}"), call(grade)):
+                    pass
+    finally:
+        await counting.stop()
+    assert counting.connections == 0
+
+
+async def test_a_name_that_changes_its_mind(monkeypatch: pytest.MonkeyPatch, serve: Serve) -> None:
+    """DNS rebinding: what a name meant at one moment is no pass for what it means at the next."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text="ok")
+
+    port = URL(await serve(answer)).port
+    meant = iter(["127.0.0.1", "192.0.2.7"])
+
+    async def resolve(*_: object, **__: object) -> list[dict[str, object]]:
+        found = {"hostname": "gpu.internal", "host": next(meant), "port": port, "family": 2}
+        return [{**found, "proto": 0, "flags": 0}]
+
+    monkeypatch.setattr("aiohttp.ThreadedResolver.resolve", resolve)
+    async with Egress(pool=["127.0.0.1"]) as egress:
+        target = upstream(f"http://gpu.internal:{port}")
+        async with egress.open(target, call(3)) as reply:
+            assert reply.status == 200
+        await egress.close()  # no kept connection: the name is asked again
+        with pytest.raises(EgressRefused, match="192.0.2.7|gpu.internal"):
+            async with egress.open(target, call(3)):
+                pass
+
+
+async def test_no_proxy_of_the_environment_is_used(
+    monkeypatch: pytest.MonkeyPatch, serve: Serve
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text="ok")
+
+    counting = Counting()
+    port = await counting.start()
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
+    async with Egress() as egress:
+        async with egress.open(upstream(await serve(answer)), call(3)) as reply:
+            assert reply.status == 200
+    await counting.stop()
+    assert counting.connections == 0
+
+
+async def test_headers_that_a_client_chose_stay_on_the_pool(serve: Serve) -> None:
+    got: list[web.Request] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        got.append(request)
+        return web.Response(text="ok")
+
+    told = {
+        "X-Request-ID": "13800138000",
+        "traceparent": "00-1-1-01",
+        "tracestate": "a=13800138000",
+    }
+    sent = Call("chat/completions", b"{}", 1, headers=told)
+    private = upstream(await serve(answer), privately_deployed=True)
+    async with Egress(pool=[]) as egress:
+        async with egress.open(private, sent):
+            pass
+    async with Egress() as egress:
+        async with egress.open(private, sent):
+            pass
+    assert not {"x-request-id", "traceparent", "tracestate"} & {k.lower() for k in got[0].headers}
+    assert got[1].headers["X-Request-ID"] == "13800138000"
