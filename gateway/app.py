@@ -15,10 +15,9 @@ from zhengwu.errors import ZhengwuError
 from zhengwu.gateway.edge.body_limit import BodyLimit
 from zhengwu.gateway.edge.catch import Catch
 from zhengwu.gateway.edge.direct import Direct, Endpoint
-from zhengwu.gateway.edge.observe import Observe
+from zhengwu.gateway.edge.edge import Edge
+from zhengwu.gateway.edge.observe import Records
 from zhengwu.gateway.edge.rate_limit import RULES, RateLimit, Rule
-from zhengwu.gateway.edge.request_id import RequestId
-from zhengwu.gateway.edge.security import SecurityHeaders
 from zhengwu.gateway.errors import Problem, from_error, from_status, from_validation
 from zhengwu.gateway.governed.path import Governed
 from zhengwu.gateway.governed.ports import Authenticates
@@ -81,10 +80,7 @@ def create_app(settings: Settings, parts: Parts) -> ASGIApp:
     """The gateway as an ASGI application: the edge, in order, around the routes."""
     posts = openai_posts(parts.governed, parts.callers, parts.metrics)
     edge = [
-        Middleware(RequestId),
-        Middleware(Observe, metrics=parts.metrics),
-        Middleware(SecurityHeaders),
-        Middleware(Catch),
+        Middleware(Edge, records=Records(parts.metrics)),
         Middleware(RateLimit, callers=parts.callers, rules=parts.rules),
         Middleware(BodyLimit),
         Middleware(Direct, endpoints=posts),

@@ -1,35 +1,31 @@
 """Headers that keep a browser from doing what the pages never ask of it."""
 
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from collections.abc import Iterable
 
-HEADERS = {
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=()",
-}
-API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+Header = tuple[bytes, bytes]
+
+ALWAYS: tuple[Header, ...] = ((b"x-content-type-options", b"nosniff"),)
+FOR_BROWSERS: tuple[Header, ...] = (
+    *ALWAYS,
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+UNLESS_SAID: tuple[Header, ...] = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
+"""Data is never cached, and never a page, unless the route says so."""
+WIRE = "/v1/"
+"""No browser shows what comes from here."""
 
 
-class SecurityHeaders:
-    """Adds what the answer does not already say; data is never cached unless a route says so."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-
-        async def add(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
-                headers.setdefault("content-security-policy", API_POLICY)
-                headers.setdefault("cache-control", "no-store")
-            await send(message)
-
-        await self._app(scope, receive, add)
+def with_security(headers: Iterable[Header], path: str) -> list[Header]:
+    """`headers` and what they do not already say."""
+    given = list(headers)
+    said = {name for name, _ in given}
+    given += ALWAYS if path.startswith(WIRE) else FOR_BROWSERS
+    given += (header for header in UNLESS_SAID if header[0] not in said)
+    return given

@@ -11,7 +11,8 @@ from tests.gateway.conftest import Running
 
 from zhengwu.gateway.edge.body_limit import BodyLimit
 from zhengwu.gateway.edge.catch import Catch
-from zhengwu.gateway.edge.observe import LOGGER, Observe
+from zhengwu.gateway.edge.edge import Edge
+from zhengwu.gateway.edge.observe import LOGGER, Records
 from zhengwu.gateway.edge.rate_limit import Buckets, RateLimit, Rule, address_of
 from zhengwu.gateway.errors import KeyRefused
 from zhengwu.gateway.governed.caller import Caller
@@ -115,18 +116,30 @@ async def test_an_unforeseen_error_after_the_start_cuts_the_answer() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise RuntimeError("half way")
 
-    with pytest.raises(RuntimeError, match="half way"):
-        await call(Catch(fails))
+    for layer in (Catch(fails), Edge(fails, Records(Metrics()))):
+        with pytest.raises(RuntimeError, match="half way"):
+            await call(layer)
 
 
 async def test_a_request_is_written_down_even_if_it_fails() -> None:
     lines: list[Mapping[str, object]] = []
 
     async def fails(scope: Scope, receive: Receive, send: Send) -> None:
-        raise RuntimeError
+        raise RuntimeError("secret detail")
 
-    with pytest.raises(RuntimeError):
-        await call(Observe(fails, Metrics(), lines.append))
+    sent = await call(Edge(fails, Records(Metrics(), lines.append)))
+    assert sent[0]["status"] == lines[0]["status"] == 500
+    assert b"secret" not in sent[1]["body"]
+
+
+async def test_a_caller_who_left_before_an_answer_is_written_down_as_such() -> None:
+    lines: list[Mapping[str, object]] = []
+
+    async def cancelled(scope: Scope, receive: Receive, send: Send) -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await call(Edge(cancelled, Records(Metrics(), lines.append)))
     assert lines[0]["status"] == 499
 
 
