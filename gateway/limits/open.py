@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from zhengwu.db.engine import is_sqlite
+from zhengwu.gateway.limits.leases import RedisLeases
 from zhengwu.gateway.limits.limiter import CountedLimits
 from zhengwu.gateway.limits.memory import MemoryCounters
 from zhengwu.gateway.limits.postgres import PostgresCounters
@@ -26,12 +27,16 @@ async def open_limits(settings: Settings, engine: AsyncEngine) -> AsyncGenerator
     if is_sqlite(settings.database):
         counters = await MemoryCounters.open(engine, settings.run_dir)
     else:
-        counters = await PostgresCounters.open(settings.database)
+        counters = await PostgresCounters.open(settings.database, _leases(settings))
         warn_of_skew(counters.skew_s)
     try:
         yield CountedLimits(counters)
     finally:
         await counters.close()
+
+
+def _leases(settings: Settings) -> RedisLeases | None:
+    return RedisLeases(settings.redis_url) if settings.redis_url else None
 
 
 def warn_of_skew(skew_s: float) -> None:

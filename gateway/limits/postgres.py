@@ -2,7 +2,7 @@
 
 Everything that is asked while a round trip is under way goes together into the next one. A batch
 has a number, and the database keeps the verdicts of the last: after a broken connection the same
-batch is sent again and is never applied twice. Knows no caller and no Redis.
+batch is sent again and is never applied twice. Knows no caller.
 """
 
 import asyncio
@@ -20,9 +20,10 @@ import psycopg
 from zhengwu.gateway.errors import LimitsUnavailable
 from zhengwu.gateway.governed.caller import LimitKind
 from zhengwu.gateway.limits.batch import CALL, Batch, Reply, read_reply, verdicts
-from zhengwu.gateway.limits.kinds import MINUTE_KINDS, SLOT_US, WINDOW, rest_us
+from zhengwu.gateway.limits.kinds import KINDS, MINUTE_KINDS, SLOT_US, WINDOW, rest_us
+from zhengwu.gateway.limits.leases import Leases, LeaseStore
 from zhengwu.gateway.limits.ports import Back, Demand, Level, Place, Refused, Taken
-from zhengwu.gateway.limits.statements import ADD, FIND, JOIN, LEAVE, LOOK, REAP
+from zhengwu.gateway.limits.statements import ADD, FIND, JOIN, LEASED, LEAVE, LOOK, REAP
 from zhengwu.gateway.limits.wire import Wire
 
 LOG = logging.getLogger("zhengwu.gateway.limits")
@@ -30,7 +31,7 @@ MAX_BATCH, MAX_GIVES = 400, 1000
 PATIENCE_S = 5.0
 """How long a request waits for a database that does not answer."""
 LEASE_US = 15_000_000
-BEAT_S = 4.0
+BEAT_S = 1.0
 REAP_EVERY_S = 3.0
 QUICK_NS = 50_000_000
 """Round trips that say what time it is at the other end."""
@@ -63,8 +64,8 @@ class PostgresCounters:
         self._closing = False
 
     @classmethod
-    async def open(cls, url: str) -> "PostgresCounters":
-        """Join the gateways that count in the database at `url`.
+    async def open(cls, url: str, leases: LeaseStore | None = None) -> "PostgresCounters":
+        """Join the gateways that count in the database at `url`, with leases in Redis if given.
 
         Raises:
             LimitsUnavailable: it does not answer.
@@ -74,15 +75,17 @@ class PostgresCounters:
             await counters.join()
         except psycopg.Error as error:
             raise LimitsUnavailable(DOWN) from error
-        counters.start()
+        counters.start(leases)
         return counters
 
-    def start(self) -> None:
+    def start(self, leases: LeaseStore | None = None) -> None:
         """Begin to count, and to look after gateways that died."""
         self._tasks = (
             asyncio.create_task(self._run()),
             asyncio.create_task(self._reap_behind()),
         )
+        if leases is not None:
+            self._tasks += (asyncio.create_task(Leases(self, leases).run()),)
 
     async def close(self) -> None:
         """Send what waits, then leave. What is still open counts as spent."""
@@ -91,13 +94,9 @@ class PostgresCounters:
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
                 await self._tasks[0]
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         with suppress(psycopg.Error):
             await self._side.fetch(LEAVE, (self.id, self._moment_us()))
-        await self._line.close()
-        await self._side.close()
+        await self.stop()
 
     def now_us(self) -> int:
         """The moment by the database's clock, to within a round trip."""
@@ -168,6 +167,19 @@ class PostgresCounters:
                 return dead
             dead.append(str(row[0]))
 
+    async def leased_in(self, run: str) -> list[str]:
+        """Write down that `run` of Redis holds this gateway's lease; the others that it holds."""
+        rows = await self._side.fetch_all(LEASED, (run, self.id, run, run, self.id))
+        return [str(row[0]) for row in rows]
+
+    async def stop(self) -> None:
+        """End at once and say nothing, as a killed process does."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._line.close()
+        await self._side.close()
+
     async def _or_back(
         self, demands: Sequence[Demand], future: "asyncio.Future[Taken | Refused]"
     ) -> Taken | Refused:
@@ -207,7 +219,8 @@ class PostgresCounters:
         gives = [self._gives.popleft() for _ in range(min(MAX_GIVES, len(self._gives)))]
         batch = Batch([demands for demands, _ in asks], [give[:2] for give in gives], self._minute)
         now_us = self.now_us()
-        batch.build(lambda number: rest_us(self._kinds[number], now_us))
+        rests = {kind: rest_us(kind, now_us) for kind in KINDS}
+        batch.build(lambda number: rests[self._kinds[number]])
         reply = await self._send(batch)
         if reply is None:
             for _, future in asks:

@@ -25,3 +25,8 @@ SELECT c.used - coalesce((SELECT sum(s.amount) FROM limit_slots s
        (SELECT max(s.slot) FROM limit_slots s WHERE s.counter = c.id)
 FROM limit_counters c WHERE c.scope = %s AND c.kind = %s AND c.period = %s
 """
+LEASED: LiteralString = """
+WITH said AS (UPDATE limit_gateways SET leased_in = %s::text
+              WHERE id = %s::text AND leased_in <> %s::text)
+SELECT id FROM limit_gateways WHERE leased_in = %s::text AND leased_in <> '' AND id <> %s::text
+"""

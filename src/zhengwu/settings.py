@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     profile: Literal["embedded", "gpu"] = "embedded"
     database_url: str | None = None
     """SQLAlchemy URL; the default is SQLite under `home`."""
+    redis_url: str | None = Field(default=None, pattern=r"^(rediss?|unix)://")
+    """For leases of several gateways; without it PostgreSQL holds them alone."""
 
     gateway_host: str = "127.0.0.1"
     gateway_port: Port = 8080

@@ -1,5 +1,6 @@
 """`zhengwu bench …`: speed, side by side. No logic: it runs what `eval/bench` does."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -7,13 +8,10 @@ import typer
 
 from zhengwu.cli.output import Json, failures, show
 from zhengwu.eval.bench.gateway.measure import Options, bench
+from zhengwu.gateway.limits.bench import run as limits_bench
+from zhengwu.settings import read_settings
 
 app = typer.Typer(name="bench", help="测速：与同类并排比较", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:  # pyright: ignore[reportUnusedFunction]
-    """Keep `gateway` a sub-command while it is the only one."""
 
 
 @app.command(help="网关：与裸转发、LiteLLM 在同一台机器、同一次运行中比较。")
@@ -39,3 +37,24 @@ def gateway(
     options = Options(seconds, clients, rounds, streams, stream_seconds, requests, litellm)
     with failures(as_json):
         show(bench(options, progress))
+
+
+@app.command(help="限额：多个网关进程同时申请，事后逐笔核对有无超限、有无误拒。需要 PostgreSQL。")
+def limits(
+    workers: Annotated[int, typer.Option(min=1, max=32, help="网关进程数")] = 4,
+    clients: Annotated[int, typer.Option(min=1, max=2000, help="每个进程的并发客户端")] = 200,
+    seconds: Annotated[float, typer.Option(min=1, help="压测多少秒")] = 150.0,
+    pause_redis: Annotated[
+        float, typer.Option(min=0, help="中途暂停 Redis 多少秒（另起一个 Redis）")
+    ] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Push at limits with several gateways."""
+
+    def progress(told: str) -> None:
+        if not as_json:
+            typer.echo(told, err=True)
+
+    options = limits_bench.Options(workers, clients, seconds, pause_redis)
+    with failures(as_json):
+        show(asyncio.run(limits_bench.bench(read_settings().database, options, progress)))
