@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import make_url
 
-from zhengwu.db.engine import is_sqlite, open_database
+from zhengwu.db.engine import is_sqlite, open_database, reader
 from zhengwu.db.migrate import migrate
 from zhengwu.errors import SettingsError, ZhengwuError
 from zhengwu.gateway.limits.bench.load import Sizes, callers
@@ -46,6 +46,15 @@ class Options:
     seconds: float = 150.0
     pause_redis_s: float = 0.0
     sizes: Sizes = Sizes()
+    work_s: float = 0.02
+
+
+FAR = 10**12
+
+
+def speed(options: Options) -> Options:
+    """The same with limits that nobody reaches and requests that take no time."""
+    return replace(options, sizes=Sizes(FAR, FAR, FAR, FAR, FAR, FAR), work_s=0.0)
 
 
 class WorkerFailed(ZhengwuError):
@@ -61,10 +70,15 @@ async def bench(url: str, options: Options, tell: Callable[[str], None]) -> dict
         SettingsError: `url` is not PostgreSQL's, or there is no `redis-server` to pause.
         WorkerFailed: a process of the load ended with an error.
     """
-    if is_sqlite(url):
-        raise SettingsError("多网关限额压测需要 PostgreSQL：请设置 ZHENGWU_DATABASE_URL。")
+    if is_sqlite(url) and (options.workers > 1 or options.pause_redis_s):
+        raise SettingsError(
+            "多个网关的限额压测需要 PostgreSQL：请设置 ZHENGWU_DATABASE_URL，或用 --workers 1。"
+        )
     with tempfile.TemporaryDirectory() as folder:
-        async with database(url) as own, redis(options.pause_redis_s > 0) as redis_url:
+        async with (
+            database(url, Path(folder)) as own,
+            redis(options.pause_redis_s > 0) as redis_url,
+        ):
             ledgers = await _push(own, redis_url, options, Path(folder), tell)
             totals = await _totals(own)
         tell("正在核对账目")
@@ -128,6 +142,7 @@ async def _push(
             number,
             str(folder / f"ledger-{number}.jsonl"),
             options.sizes,
+            options.work_s,
         )
         for number in range(options.workers)
     ]
@@ -161,28 +176,37 @@ async def pause(redis_url: str, seconds: float) -> None:
 
 
 async def _totals(url: str) -> tuple[int, int, int]:
-    given = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    async with await psycopg.AsyncConnection.connect(given) as connection:
-        row = await (await connection.execute(TOTALS)).fetchone()
-    assert row is not None, "a query without FROM gives one row"
+    engine = open_database(url)
+    async with reader(engine).connect() as connection:
+        row = (await connection.exec_driver_sql(TOTALS)).one()
+    await engine.dispose()
     return int(row[0] or 0), int(row[1] or 0), int(row[2])
 
 
 @asynccontextmanager
-async def database(url: str) -> AsyncGenerator[str]:
-    """A database of its own on the server of `url`, gone afterwards."""
+async def database(url: str, folder: Path) -> AsyncGenerator[str]:
+    """A database of its own on the server of `url` or, for SQLite, in `folder`; gone afterwards."""
+    if is_sqlite(url):
+        own = f"sqlite+aiosqlite:///{folder / 'bench.db'}"
+        await _shape(own)
+        yield own
+        return
     name = f"zhengwu_bench_{uuid4().hex[:12]}"
     given = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     async with await psycopg.AsyncConnection.connect(given, autocommit=True) as server:
         await server.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
         try:
             own = make_url(url).set(database=name)
-            engine = open_database(own.render_as_string(hide_password=False))
-            await migrate(engine)
-            await engine.dispose()
+            await _shape(own.render_as_string(hide_password=False))
             yield own.render_as_string(hide_password=False)
         finally:
             await server.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+async def _shape(url: str) -> None:
+    engine = open_database(url)
+    await migrate(engine)
+    await engine.dispose()
 
 
 @asynccontextmanager

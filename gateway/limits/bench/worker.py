@@ -14,6 +14,7 @@ from typing import TextIO
 import orjson
 import uvloop
 
+from zhengwu.db.engine import is_sqlite, open_database
 from zhengwu.gateway.errors import LimitReached, LimitsUnavailable
 from zhengwu.gateway.governed.caller import Caller
 from zhengwu.gateway.governed.ports import Ask, Spent
@@ -21,9 +22,9 @@ from zhengwu.gateway.limits.bench.load import Sizes, callers, request
 from zhengwu.gateway.limits.kinds import amounts
 from zhengwu.gateway.limits.leases import RedisLeases
 from zhengwu.gateway.limits.limiter import CountedLimits
+from zhengwu.gateway.limits.memory import MemoryCounters
 from zhengwu.gateway.limits.postgres import PostgresCounters
 
-WORK_S = 0.02
 PAUSE_S = 0.05
 """After a refusal: an impatient client, who does not heed Retry-After."""
 
@@ -39,6 +40,8 @@ class Order:
     seed: int
     ledger: str
     sizes: Sizes
+    work_s: float = 0.02
+    """How long a request takes, on average."""
 
     def argument(self) -> str:
         """It as one argument of a command line."""
@@ -86,7 +89,7 @@ class Worker:
                 self._write("unavailable", now_us())
                 continue
             waited = time.perf_counter() - began
-            await asyncio.sleep(chance.uniform(0, 2 * WORK_S))
+            await asyncio.sleep(chance.uniform(0, 2 * self._order.work_s))
             before = now_us()
             await held.settle(spent)
             self._took(who, ask, spent, held.taken.moment_us, before, waited)
@@ -110,11 +113,17 @@ class Worker:
 
 async def work(order: Order) -> None:
     """Join, push, leave."""
-    leases = RedisLeases(order.redis_url) if order.redis_url else None
-    counters = await PostgresCounters.open(order.url, leases)
+    counters = await _open(order)
     with Path(order.ledger).open("w", encoding="utf-8") as ledger:
         await Worker(order, CountedLimits(counters), ledger).run()
     await counters.close()
+
+
+async def _open(order: Order) -> MemoryCounters | PostgresCounters:
+    if is_sqlite(order.url):
+        return await MemoryCounters.open(open_database(order.url), Path(order.ledger).parent)
+    leases = RedisLeases(order.redis_url) if order.redis_url else None
+    return await PostgresCounters.open(order.url, leases)
 
 
 if __name__ == "__main__":

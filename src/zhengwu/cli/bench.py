@@ -39,7 +39,7 @@ def gateway(
         show(bench(options, progress))
 
 
-@app.command(help="限额：多个网关进程同时申请，事后逐笔核对有无超限、有无误拒。需要 PostgreSQL。")
+@app.command(help="限额：多个网关进程同时申请，事后逐笔核对有无超限、有无误拒。")
 def limits(
     workers: Annotated[int, typer.Option(min=1, max=32, help="网关进程数")] = 4,
     clients: Annotated[int, typer.Option(min=1, max=2000, help="每个进程的并发客户端")] = 200,
@@ -47,6 +47,9 @@ def limits(
     pause_redis: Annotated[
         float, typer.Option(min=0, help="中途暂停 Redis 多少秒（另起一个 Redis）")
     ] = 0.0,
+    speed: Annotated[
+        bool, typer.Option("--speed", help="只测速：限额远不可及，请求不耗时")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Push at limits with several gateways."""
@@ -56,5 +59,7 @@ def limits(
             typer.echo(told, err=True)
 
     options = limits_bench.Options(workers, clients, seconds, pause_redis)
+    if speed:
+        options = limits_bench.speed(options)
     with failures(as_json):
         show(asyncio.run(limits_bench.bench(read_settings().database, options, progress)))

@@ -114,7 +114,8 @@ class SwitchOver(RuleBasedStateMachine):
                 Limit(scope, "budget_month", MONEY),
             ),
         )
-        self.open_gateway()
+        for _ in range(3):
+            self.open_gateway()
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)
@@ -262,7 +263,7 @@ def test_no_overshoot_and_no_false_429_whatever_dies(one_database: str) -> None:
         SwitchOver,
         settings=settings(
             max_examples=EXAMPLES,
-            stateful_step_count=20,
+            stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
