@@ -178,9 +178,9 @@ async def pause(redis_url: str, seconds: float) -> None:
 async def _totals(url: str) -> tuple[int, int, int]:
     engine = open_database(url)
     async with reader(engine).connect() as connection:
-        row = (await connection.exec_driver_sql(TOTALS)).one()
+        money, places, lapses = [*(await connection.exec_driver_sql(TOTALS)).one()]
     await engine.dispose()
-    return int(row[0] or 0), int(row[1] or 0), int(row[2])
+    return int(money or 0), int(places or 0), int(lapses)
 
 
 @asynccontextmanager

@@ -128,7 +128,7 @@ def _false(took: Iterable[Took], refusals: Sequence[Turned], limit: Limit) -> li
                 break
             level += events[at][2]
             at += 1
-        pending = sum(c for m, taking, c in _at(events, at, moment) if taking)
+        pending = sum(c for _, taking, c in _at(events, at, moment) if taking)
         there_was_room = level + pending + asked <= limit.amount
         verdicts.append(there_was_room or used + asked <= limit.amount)
     return verdicts

@@ -13,6 +13,7 @@ from typing import TextIO
 
 import orjson
 import uvloop
+from pydantic import TypeAdapter
 
 from zhengwu.db.engine import is_sqlite, open_database
 from zhengwu.gateway.errors import LimitReached, LimitsUnavailable
@@ -50,8 +51,7 @@ class Order:
     @classmethod
     def read(cls, argument: str) -> "Order":
         """What `argument` wrote."""
-        given = orjson.loads(argument)
-        return cls(**{**given, "sizes": Sizes(**given["sizes"])})
+        return TypeAdapter(cls).validate_json(argument)
 
 
 def now_us() -> int:

@@ -33,7 +33,7 @@ from zhengwu.gateway.limits.leases import Leases, LeasesGone
 from zhengwu.gateway.limits.limiter import CountedLimits, Held
 from zhengwu.gateway.limits.postgres import PostgresCounters
 
-EXAMPLES = int(os.environ.get("ZHENGWU_TEST_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("ZHENGWU_TEST_EXAMPLES", "6"))
 PLACES, TOKENS, MONEY = 4, 120, 3000
 STEP_S = 2
 LEASE_S = 3
@@ -265,6 +265,6 @@ def test_no_overshoot_and_no_false_429_whatever_dies(one_database: str) -> None:
             max_examples=EXAMPLES,
             stateful_step_count=40,
             deadline=None,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )
