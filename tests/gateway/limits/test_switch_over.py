@@ -199,8 +199,9 @@ class SwitchOver(RuleBasedStateMachine):
             self.clock.tick(STEP_S)
             for gateway in self._awake():
                 await gateway.counters.take([])  # as its beat does
-                await gateway.leases.turn()
-                await gateway.counters.reap()
+                given_up = await gateway.leases.turn() + await gateway.counters.reap()
+                living = {g.counters.id for g in self._gateways if g.alive and g.trusted}
+                assert not living & set(given_up), "a living gateway was given up"
 
     @rule(state=st.sampled_from(["stop", "go", "restart", "flush"]))
     def redis(self, state: str) -> None:
