@@ -107,7 +107,7 @@ def judge(
 def _meaning(told: ErrorTold, quirks: Quirks | None) -> Meaning | None:
     for table in (quirks.told if quirks else {}), PLAIN.told:
         for meaning, how in table.items():
-            if any(name in how.codes for name in told.names):
+            if any(_is(name, code) for name in told.names for code in how.codes):
                 return meaning
     message = told.message.lower()
     for table in (quirks.told if quirks else {}), PLAIN.told:
@@ -115,6 +115,11 @@ def _meaning(told: ErrorTold, quirks: Quirks | None) -> Meaning | None:
             if any(words.lower() in message for words in how.words):
                 return meaning
     return None
+
+
+def _is(name: str, code: str) -> bool:
+    """Whether `name` is `code` or a kind of it, as `RateLimitExceeded.EndpointRPMExceeded`."""
+    return name == code or name.startswith(code + ".")
 
 
 def _by_status(status: int) -> Meaning | None:

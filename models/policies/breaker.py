@@ -87,10 +87,12 @@ class Breakers:
         probe = self._admit(gate, upstream) if gate.until is not None else False
         try:
             async with self._opens.open(upstream, call) as reply:
-                if probe or gate.until is None:  # a probe is over once it is answered
-                    self._mended(gate)
-                    probe = False
+                if probe:  # over once it is answered: a stream may go on for long
+                    gate.until, gate.probing, probe = None, False, False
+                    gate.failures = self._rests.failures - 1  # it has not ended well yet
                 yield reply
+            if gate.until is None:
+                self._mended(gate)
         except ANSWERED:
             if probe:
                 self._mended(gate)
