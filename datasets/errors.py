@@ -10,7 +10,8 @@ DatasetError
 │   ├── NoTextLayer            pages are pictures
 │   ├── EmptyDocument          nothing to read
 │   └── ParseTimeout           took longer than allowed (also a LimitError)
-└── StarterError               a starter file or the manifest is wrong
+├── StarterError               a starter file or the manifest is wrong
+└── AskedError                 a line of the bank of spoken questions is wrong
 """
 
 from zhengwu.errors import LimitError, ZhengwuError
@@ -80,3 +81,9 @@ class StarterError(DatasetError):
     """A starter file or the manifest is wrong."""
 
     code = "starter"
+
+
+class AskedError(DatasetError):
+    """A line of the bank of spoken questions is wrong."""
+
+    code = "asked"

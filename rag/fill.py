@@ -7,6 +7,7 @@ A step takes the write lock only to publish, so an ingestion is not held up. Kno
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from sqlalchemy import select
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from zhengwu.db.engine import reader
 from zhengwu.db.tables import Chunk, Document, Generation
+from zhengwu.rag import asked_store as store_asked
 from zhengwu.rag import store
 from zhengwu.rag.index.generation import newest, prune, write_lock
 from zhengwu.rag.index.vectors import Vectors, merge_segments, write_segment
@@ -23,6 +25,7 @@ STEP = 8
 PUBLISH = 256
 MAX_SEGMENTS = 12
 
+InputType = Literal["query", "passage"]
 Busy = Callable[[], Awaitable[bool]]
 
 
@@ -39,6 +42,11 @@ class Filler:
         """Embed and publish up to `PUBLISH` chunks; False when there was nothing to do."""
         for kb in await self._kbs():
             async with reader(self._engine).connect() as connection:
+                asked = await store_asked.asked_without_vectors(connection, kb, PUBLISH)
+            if asked:  # first: they are short, and each leads to a clause
+                await self._fill_asked(kb, asked)
+                return True
+            async with reader(self._engine).connect() as connection:
                 waiting = await store.without_vectors(connection, kb, PUBLISH)
             if waiting:
                 await self._fill(kb, waiting)
@@ -51,19 +59,48 @@ class Filler:
             return sorted(str(row[0]) for row in rows)
 
     async def _fill(self, kb: str, waiting: Sequence[store.StoredChunk]) -> None:
-        parts: list[Vectors] = []
-        for start in range(0, len(waiting), STEP):
-            while await self._busy():
-                await asyncio.sleep(0.5)
-            batch = waiting[start : start + STEP]
-            parts.append(
-                await self._embedder.embed([passage(c.path, c.text) for c in batch], "passage")
-            )
+        vectors = await self._embed([passage(c.path, c.text) for c in waiting], "passage")
         lock = await asyncio.to_thread(write_lock, self._folder, 600)
         try:
-            await self._publish(kb, [c.id for c in waiting], np.concatenate(parts))
+            await self._publish(kb, [c.id for c in waiting], vectors)
         finally:
             lock.release()
+
+    async def _fill_asked(self, kb: str, waiting: Sequence[tuple[int, str]]) -> None:
+        # A question is compared with questions, so it is embedded as one.
+        vectors = await self._embed([text for _, text in waiting], "query")
+        lock = await asyncio.to_thread(write_lock, self._folder, 600)
+        try:
+            await self._publish_asked(kb, [name for name, _ in waiting], vectors)
+        finally:
+            lock.release()
+
+    async def _embed(
+        self, texts: Sequence[str], input_type: Literal["query", "passage"]
+    ) -> Vectors:
+        parts: list[Vectors] = []
+        for start in range(0, len(texts), STEP):
+            while await self._busy():
+                await asyncio.sleep(0.5)
+            parts.append(await self._embedder.embed(texts[start : start + STEP], input_type))
+        return np.concatenate(parts)
+
+    async def _publish_asked(self, kb: str, asked: Sequence[int], vectors: Vectors) -> None:
+        folder = self._folder / kb / "vectors"
+        name = await asyncio.to_thread(write_segment, folder, asked, vectors)
+        async with reader(self._engine).connect() as connection:
+            before = await newest(connection, kb)
+            known = frozenset(one.id for one in await store_asked.live_asked(connection, kb))
+        segments = [*(before.asked_segments if before else ()), name]
+        if len(segments) > MAX_SEGMENTS:
+            segments = [await asyncio.to_thread(merge_segments, folder, segments, known)]
+        async with self._engine.begin() as connection:
+            await store_asked.set_asked_embedded(connection, asked)
+            opstamp, kept = (before.opstamp, before.segments) if before else (0, ())
+            await store.publish(connection, kb, opstamp, kept, segments)
+            unnamed = await prune(connection, kb, folder)
+        for path in unnamed:
+            path.unlink(missing_ok=True)
 
     async def _publish(self, kb: str, chunks: Sequence[int], vectors: Vectors) -> None:
         folder = self._folder / kb / "vectors"

@@ -14,6 +14,8 @@ DOCUMENT_WEIGHT = 0.7
 """How much the score of the whole document counts beside its chunk's."""
 VECTOR_WEIGHT = 0.12
 """What the nearest candidate gains over one at the median, as a share of the best text score."""
+ASKED_WEIGHT = 0.9
+"""What a chunk gains that answers the very question that was asked, as such a share."""
 WRONG_REGION = 0.2
 """What a document about another region than the question names loses, as such a share."""
 
@@ -26,12 +28,16 @@ class Scores:
     document_bm25: float
     cosine: float | None
     vector_part: float
+    asked_part: float
     region_part: float
     total: float
 
 
 def fuse(
-    hits: Sequence[TextHit], cosines: Mapping[int, float], wrong_region: Mapping[int, bool]
+    hits: Sequence[TextHit],
+    cosines: Mapping[int, float],
+    wrong_region: Mapping[int, bool],
+    asked: Mapping[int, float] | None = None,
 ) -> list[Scores]:
     """One score for each hit, in the order of `hits`.
 
@@ -39,26 +45,45 @@ def fuse(
         hits: candidates of full text and vectors together.
         cosines: the cosine of each chunk that has a vector; a chunk without one is taken to lie
             at the median, so that vectors that are still filling in never push it down.
-        wrong_region: by document, whether it is about another region than the question.
+        wrong_region: by document, whether it is about another region than the question names.
+        asked: by chunk, how like the question is to one that the chunk is known to answer, 0 to 1.
     """
+    likeness = asked or {}
     best = max((hit.score(DOCUMENT_WEIGHT) for hit in hits), default=0.0) or 1.0
-    low, high = _spread(list(cosines.values()))
+    scale = _Scale(best, *_spread(list(cosines.values())))
     return [
-        _score(hit, cosines.get(hit.chunk), wrong_region.get(hit.document, False), best, low, high)
+        _score(
+            hit,
+            cosines.get(hit.chunk),
+            likeness.get(hit.chunk, 0.0),
+            wrong_region.get(hit.document, False),
+            scale,
+        )
         for hit in hits
     ]
 
 
+@dataclass(frozen=True)
+class _Scale:
+    """The best text score, and the median and highest cosine, of all candidates."""
+
+    best: float
+    low: float
+    high: float
+
+
 def _score(
-    hit: TextHit, cosine: float | None, wrong: bool, best: float, low: float, high: float
+    hit: TextHit, cosine: float | None, likeness: float, wrong: bool, scale: _Scale
 ) -> Scores:
+    best, low, high = scale.best, scale.low, scale.high
     vector = 0.0
     if cosine is not None and high > low:
         # A lone outlier far below the median must not outweigh full text.
         vector = VECTOR_WEIGHT * best * max(-1.0, (cosine - low) / (high - low))
+    asked = ASKED_WEIGHT * best * likeness
     region = -WRONG_REGION * best if wrong else 0.0
-    total = hit.score(DOCUMENT_WEIGHT) + vector + region
-    return Scores(hit.chunk_score, hit.document_score, cosine, vector, region, total)
+    total = hit.score(DOCUMENT_WEIGHT) + vector + asked + region
+    return Scores(hit.chunk_score, hit.document_score, cosine, vector, asked, region, total)
 
 
 def _spread(cosines: Sequence[float]) -> tuple[float, float]:

@@ -8,20 +8,24 @@ half done. One broken file never stops a batch. Vectors fill in later (`fill.py`
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from zhengwu.datasets.asked import AskedBank, asked_bank
 from zhengwu.datasets.parse import FORMATS, Limits, ParsedDocument, parse
 from zhengwu.db.engine import reader
 from zhengwu.errors import ZhengwuError
+from zhengwu.rag import asked_store as store_asked
 from zhengwu.rag import store
+from zhengwu.rag.asked import asked_of, digest_of
 from zhengwu.rag.chunk import ChunkDraft, chunk
 from zhengwu.rag.clause import Clause, build_clauses
 from zhengwu.rag.describe import describe
 from zhengwu.rag.errors import BadName
+from zhengwu.rag.index.asked import AskedWriter
 from zhengwu.rag.index.fulltext import TextReader, TextWriter
 from zhengwu.rag.index.generation import newest, write_lock
 from zhengwu.rag.validity import supersede
@@ -57,10 +61,14 @@ class Prepared:
 class Ingestor:
     """Writes one knowledge store. Only one may write at a time, also across processes."""
 
-    def __init__(self, engine: AsyncEngine, folder: Path, limits: Limits) -> None:
+    def __init__(
+        self, engine: AsyncEngine, folder: Path, limits: Limits, bank: AskedBank | None = None
+    ) -> None:
+        """`bank`: questions over national law; the one that ships where none is given."""
         self._engine = engine
         self._folder = folder
         self._limits = limits
+        self._bank = asked_bank() if bank is None else bank
 
     async def ingest(
         self, kb: str, paths: Sequence[Path], progress: Progress, wait_s: float = 0.5
@@ -88,6 +96,7 @@ class Ingestor:
                 done += len(names)
                 progress(done, len(files), names[-1][1])
             await self._settle(kb)
+            await self._attach_asked(kb)
         finally:
             lock.release()
         return report
@@ -170,12 +179,17 @@ class Ingestor:
         segments = published.segments if published else ()
         vectors = self._folder / kb / "vectors"
         broken = not all((vectors / name).is_file() for name in segments)
+        asked = published.asked_segments if published else ()
+        broken_asked = not all((vectors / name).is_file() for name in asked)
         async with self._engine.begin() as connection:
             await store.forget(connection, pending)
             if broken:
                 await store.forget_vectors(connection, kb)
-            if published and (lost or broken):
-                await store.publish(connection, kb, opstamp, () if broken else segments)
+            if broken_asked:
+                await store_asked.forget_asked_vectors(connection, kb)
+            if published and (lost or broken or broken_asked):
+                kept = () if broken else segments
+                await store.publish(connection, kb, opstamp, kept, () if broken_asked else asked)
 
     async def _settle(self, kb: str) -> None:
         """Let newer versions of a title supersede older ones, and publish that."""
@@ -186,6 +200,40 @@ class Ingestor:
             before = await newest(connection, kb)
             if changed and before:
                 await store.publish(connection, kb, before.opstamp, before.segments)
+
+    async def _attach_asked(self, kb: str) -> None:
+        """Index the questions that live documents answer, where they are new or have changed.
+
+        Killed in between, a document keeps its old digest and is simply done again.
+        """
+        async with reader(self._engine).connect() as connection:
+            known = await store_asked.askable(connection, kb)
+        wanted = {doc.id: digest_of(doc.title, doc.version, self._bank) for doc in known}
+        changed = [doc for doc in known if doc.digest != wanted[doc.id]]
+        if not changed:
+            return
+        fresh: dict[int, list[tuple[int, str]]] = {}
+        async with self._engine.begin() as connection:
+            for doc in changed:
+                clauses = await store_asked.labelled(connection, doc.id)
+                asked = asked_of(clauses, doc.title, doc.version, self._bank)
+                fresh[doc.id] = await store_asked.replace_asked(connection, kb, doc.id, asked)
+        await asyncio.to_thread(self._index_asked, kb, fresh)
+        async with self._engine.begin() as connection:
+            for doc in changed:
+                await store_asked.set_asked_digest(connection, doc.id, wanted[doc.id])
+            before = await newest(connection, kb)
+            if before:
+                await store.publish(connection, kb, before.opstamp, before.segments)
+
+    def _index_asked(self, kb: str, fresh: Mapping[int, Sequence[tuple[int, str]]]) -> None:
+        writer = AskedWriter(self._folder / kb)
+        try:
+            for document, asked in fresh.items():
+                writer.replace(document, asked)
+            writer.commit()
+        finally:
+            writer.close()
 
 
 def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:

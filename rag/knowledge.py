@@ -18,8 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from zhengwu.db.engine import reader
 from zhengwu.db.tables import Chunk, ClauseRow, Document, Generation
 from zhengwu.models.errors import ModelError
+from zhengwu.rag.asked_index import AskedIndex, AskedMatch
+from zhengwu.rag.asked_store import live_asked
 from zhengwu.rag.errors import UnknownClause, UnknownKnowledgeBase, UnknownRegion
 from zhengwu.rag.fuse import Scores
+from zhengwu.rag.index.asked import AskedReader
 from zhengwu.rag.index.fulltext import TextReader
 from zhengwu.rag.index.generation import Published, newest
 from zhengwu.rag.index.vectors import VectorReader, Vectors
@@ -53,6 +56,8 @@ class Hit:
     path: str
     text: str
     scores: Scores
+    asked: AskedMatch | None = None
+    """The stored question nearest to what was asked, of those the chunk answers."""
 
 
 @dataclass(frozen=True)
@@ -221,11 +226,14 @@ class Knowledge:
         )
         async with self._engine.connect() as connection:
             documents = {row.id: _info(row) for row in await connection.execute(query)}
+            asked = await live_asked(connection, published.kb)
         folder = self._folder / published.kb
 
         def build() -> Snapshot:
             vectors = VectorReader(folder / "vectors", published.segments)
-            return Snapshot(published.id, TextReader(folder), vectors, documents)
+            questions = VectorReader(folder / "vectors", published.asked_segments)
+            known = AskedIndex(AskedReader(folder), questions, asked)
+            return Snapshot(published.id, TextReader(folder), vectors, documents, known)
 
         return await asyncio.to_thread(build)
 
@@ -245,7 +253,16 @@ async def _read_hits(connection: AsyncConnection, ranked: Sequence[Ranked]) -> l
     query = select(Chunk.__table__).where(Chunk.id.in_([r.chunk for r in ranked]))
     rows = {row.id: row for row in await connection.execute(query)}
     return [
-        Hit(r.chunk, r.document, r.status, tuple(row.clause_ids), row.path, row.text, r.scores)
+        Hit(
+            chunk=r.chunk,
+            document=r.document,
+            status=r.status,
+            clause_ids=tuple(row.clause_ids),
+            path=row.path,
+            text=row.text,
+            scores=r.scores,
+            asked=r.asked,
+        )
         for r in ranked
         if (row := rows.get(r.chunk)) is not None
     ]

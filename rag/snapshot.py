@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from zhengwu.rag.asked_index import AskedIndex, AskedMatch
 from zhengwu.rag.fuse import Scores, fuse
 from zhengwu.rag.index.fulltext import TextHit, TextReader
 from zhengwu.rag.index.vectors import VectorReader, Vectors
@@ -63,6 +64,7 @@ class Ranked:
     document: DocumentInfo
     status: str
     scores: Scores
+    asked: AskedMatch | None = None
 
 
 class Snapshot:
@@ -74,7 +76,9 @@ class Snapshot:
         text: TextReader,
         vectors: VectorReader,
         documents: Mapping[int, DocumentInfo],
+        asked: AskedIndex,
     ) -> None:
+        self._asked = asked
         self.generation = generation
         self._text = text
         self._vectors = vectors
@@ -85,12 +89,17 @@ class Snapshot:
 
     def search(self, request: Request, query: Vectors | None) -> list[Ranked]:
         """The best chunks in order; `query` is the question's unit vector, where there is one."""
-        kept = self._kept(request, query)
+        asked = self._asked.nearest(request.text, query)
+        kept = self._kept(request, query, asked)
         cosines = self._vectors.cosines(query, [h.chunk for h in kept]) if query is not None else {}
         wrong = {hit.document: self._wrong_region(hit.document, request.text) for hit in kept}
-        scores = fuse(kept, cosines, wrong)
+        likeness = {chunk: match.similarity for chunk, match in asked.items()}
+        scores = fuse(kept, cosines, wrong, likeness)
         order = sorted(zip(kept, scores, strict=True), key=lambda pair: -pair[1].total)
-        return [self._ranked(hit, score, request.day) for hit, score in order[: request.top]]
+        return [
+            self._ranked(hit, score, request.day, asked.get(hit.chunk))
+            for hit, score in order[: request.top]
+        ]
 
     def weigh(self, terms: Mapping[str, float]) -> dict[str, float]:
         """How much each term tells: its weight by its inverse document frequency."""
@@ -99,21 +108,32 @@ class Snapshot:
         known = {term: share for term, share in shares.items() if share or term[0] != "#"}
         return {term: -terms[term] * math.log(share + 1e-4) for term, share in known.items()}
 
-    def _kept(self, request: Request, query: Vectors | None) -> list[TextHit]:
+    def _kept(
+        self, request: Request, query: Vectors | None, asked: Mapping[int, AskedMatch]
+    ) -> list[TextHit]:
         """Candidates that may be shown; looks further where others' documents fill the list."""
         limit = CANDIDATES
         while True:
-            hits = self._candidates(request, query, limit)
+            hits = self._candidates(request, query, limit, asked)
             kept = [hit for hit in hits if self._may_show(hit.document, request)]
             if len(kept) >= request.top or len(hits) < limit:
                 return kept
             limit *= 4
 
-    def _candidates(self, request: Request, query: Vectors | None, limit: int) -> list[TextHit]:
+    def _candidates(
+        self,
+        request: Request,
+        query: Vectors | None,
+        limit: int,
+        asked: Mapping[int, AskedMatch],
+    ) -> list[TextHit]:
         hits = self._text.search(weigh_query(request.text, request.rewritten), limit)
+        known = {hit.chunk for hit in hits}
+        answering = self._asked.documents_of([chunk for chunk in asked if chunk not in known])
+        hits += [TextHit(chunk, document, 0.0, 0.0) for chunk, document in answering.items()]
+        known |= answering.keys()
         if query is None or not len(self._vectors):
             return hits
-        known = {hit.chunk for hit in hits}
         nearest = NEAREST * limit // CANDIDATES
         near = [hit.chunk for hit in self._vectors.search(query, nearest) if hit.chunk not in known]
         found = self._text.documents_of(near)
@@ -134,6 +154,8 @@ class Snapshot:
         about = (info.region,) if info.region else info.named_regions
         return bool(asked and about) and not any(related(a, b) for a in asked for b in about)
 
-    def _ranked(self, hit: TextHit, scores: Scores, day: date | None) -> Ranked:
+    def _ranked(
+        self, hit: TextHit, scores: Scores, day: date | None, asked: AskedMatch | None
+    ) -> Ranked:
         info = self._documents[hit.document]
-        return Ranked(hit.chunk, info, status_on(info.span, day or date.today()), scores)
+        return Ranked(hit.chunk, info, status_on(info.span, day or date.today()), scores, asked)

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import CursorResult, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from zhengwu.db.tables import Chunk, ClauseRow, Document, Generation
+from zhengwu.db.tables import AskedRow, Chunk, ClauseRow, Document, Generation
 from zhengwu.rag.chunk import ChunkDraft
 from zhengwu.rag.clause import Clause
 from zhengwu.rag.errors import BadDocument
@@ -132,7 +132,7 @@ async def unfinished(connection: AsyncConnection, kb: str) -> list[int]:
 
 async def forget(connection: AsyncConnection, documents: Sequence[int]) -> None:
     """Delete pending versions, their clauses and chunks."""
-    for table in (Chunk, ClauseRow):
+    for table in (AskedRow, Chunk, ClauseRow):
         await connection.execute(delete(table).where(table.document.in_(documents)))
     await connection.execute(delete(Document).where(Document.id.in_(documents)))
 
@@ -167,16 +167,32 @@ async def set_span(connection: AsyncConnection, span: Span) -> None:
 
 
 async def publish(
-    connection: AsyncConnection, kb: str, opstamp: int, segments: Sequence[str]
+    connection: AsyncConnection,
+    kb: str,
+    opstamp: int,
+    segments: Sequence[str],
+    asked_segments: Sequence[str] | None = None,
 ) -> None:
-    """Name the committed full text and the vector segments as the state to read."""
+    """Name the committed full text and the vector segments as the state to read.
+
+    `asked_segments` hold the asked questions; None keeps those of the state before.
+    """
+    if asked_segments is None:
+        last = select(Generation.asked_segments).where(Generation.kb == kb)
+        row = (await connection.execute(last.order_by(Generation.id.desc()).limit(1))).first()
+        asked_segments = list(row[0]) if row else []
     live = select(func.count()).select_from(Chunk).join(Document, Chunk.document == Document.id)
     live = live.where(Chunk.kb == kb, Document.state == LIVE)
     chunks = (await connection.execute(live)).scalar_one()
     embedded = (await connection.execute(live.where(Chunk.embedded))).scalar_one()
     await connection.execute(
         insert(Generation).values(
-            kb=kb, opstamp=opstamp, segments=list(segments), chunks=chunks, embedded=embedded
+            kb=kb,
+            opstamp=opstamp,
+            segments=list(segments),
+            asked_segments=list(asked_segments),
+            chunks=chunks,
+            embedded=embedded,
         )
     )
 

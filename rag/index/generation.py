@@ -28,6 +28,7 @@ class Published:
     segments: tuple[str, ...]
     chunks: int
     embedded: int
+    asked_segments: tuple[str, ...] = ()
 
 
 async def newest(connection: AsyncConnection, kb: str) -> Published | None:
@@ -36,7 +37,15 @@ async def newest(connection: AsyncConnection, kb: str) -> Published | None:
     row = (await connection.execute(query.order_by(Generation.id.desc()).limit(1))).first()
     if row is None:
         return None
-    return Published(row.id, row.kb, row.opstamp, tuple(row.segments), row.chunks, row.embedded)
+    return Published(
+        row.id,
+        row.kb,
+        row.opstamp,
+        tuple(row.segments),
+        row.chunks,
+        row.embedded,
+        tuple(row.asked_segments),
+    )
 
 
 async def prune(connection: AsyncConnection, kb: str, folder: Path) -> list[Path]:
@@ -53,8 +62,9 @@ async def prune(connection: AsyncConnection, kb: str, folder: Path) -> list[Path
             Generation.kb == kb, Generation.id < last.id, Generation.created < cutoff
         )
     )
-    rows = await connection.execute(select(Generation.segments).where(Generation.kb == kb))
-    named = {name for row in rows for name in row.segments}
+    columns = select(Generation.segments, Generation.asked_segments)
+    rows = await connection.execute(columns.where(Generation.kb == kb))
+    named = {name for row in rows for name in (*row.segments, *row.asked_segments)}
     files = (path for path in folder.glob("*.faiss") if path.name not in named)
     return [path for path in files if path.stat().st_mtime < cutoff.timestamp()]
 

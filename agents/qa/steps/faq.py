@@ -1,20 +1,17 @@
 """faq: a question that a guide already asks and answers is answered in the guide's words."""
 
-import re
 from dataclasses import replace
 
 from zhengwu.agents.qa.cite import cite
 from zhengwu.agents.qa.events import Sentence, Status
 from zhengwu.agents.qa.passage import Unit
 from zhengwu.agents.qa.state import Emit, State
+from zhengwu.rag.asked import PAIR
 from zhengwu.rag.knowledge import Knowledge
 from zhengwu.rag.text.segment import query_terms
 
 SAME = 0.75
 """The share of terms that both questions must have in common."""
-_PAIR = re.compile(
-    r"^(?:问[：:])?(?P<asked>[^？?]{4,60}[？?])\s*(?:答[：:])?\s*(?P<answer>\S.+)$", re.S
-)
 
 
 class Faq:
@@ -28,7 +25,7 @@ class Faq:
         asked = set(query_terms(state.question.text))
         for hit in state.hits[:3]:
             for clause in await self._knowledge.clauses(hit):
-                pair = _PAIR.match(clause.text) if clause.level == "段" else None
+                pair = PAIR.match(clause.text) if clause.level == "段" else None
                 if pair and similar(asked, set(query_terms(pair["asked"]))) >= SAME:
                     unit = Unit(clause.clause_id, pair["answer"], False, clause.text)
                     citations = cite(state.sources, hit, clause.label, [unit])

@@ -94,8 +94,11 @@ def search(
             if explain:
                 s = hit.scores
                 text = f"片段 {s.chunk_bm25:.2f} + 全文件 {s.document_bm25:.2f}×{DOCUMENT_WEIGHT}"
-                rest = f"向量 {s.vector_part:.2f} + 地区 {s.region_part:.2f}"
-                typer.echo(f"   合计 {s.total:.2f} = {text} + {rest}")
+                rest = f"向量 {s.vector_part:.2f} + 问法 {s.asked_part:.2f}"
+                typer.echo(f"   合计 {s.total:.2f} = {text} + {rest} + 地区 {s.region_part:.2f}")
+                if hit.asked:
+                    told = f"“{hit.asked.text}”（{hit.asked.similarity:.2f}）"
+                    typer.echo(f"   最接近的问法：{told}")
             typer.echo(f"   {hit.text[:120]}")
 
     with failures(as_json):

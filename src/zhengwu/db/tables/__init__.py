@@ -5,7 +5,7 @@ A test compares the two. Times are UTC; `JSON` columns hold only what no query l
 
 from zhengwu.db.tables.answers import Answer
 from zhengwu.db.tables.base import NAMING, Serial, Table, now
-from zhengwu.db.tables.knowledge import Chunk, ClauseRow, Document, Generation
+from zhengwu.db.tables.knowledge import AskedRow, Chunk, ClauseRow, Document, Generation
 from zhengwu.db.tables.limits import (
     LimitCounter,
     LimitGateway,
@@ -21,6 +21,7 @@ __all__ = [
     "NAMING",
     "Answer",
     "ApiKey",
+    "AskedRow",
     "Chunk",
     "ClauseRow",
     "Document",

@@ -37,6 +37,8 @@ class Document(Table):
     effective_to: Mapped[date | None]
     grade: Mapped[int] = mapped_column(Integer, default=1)
     meta: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    asked_digest: Mapped[str | None] = mapped_column(String(64))
+    """Of the questions that are indexed for it; None while none were looked for."""
     created: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -83,6 +85,24 @@ class Generation(Table):
     kb: Mapped[str] = mapped_column(String(64), index=True)
     opstamp: Mapped[int] = mapped_column(BigInteger)
     segments: Mapped[list[str]] = mapped_column(JSON)
+    asked_segments: Mapped[list[str]] = mapped_column(JSON, default=list)
     chunks: Mapped[int] = mapped_column(Integer)
     embedded: Mapped[int] = mapped_column(Integer)
     created: Mapped[datetime] = mapped_column(default=now)
+
+
+class AskedRow(Table):
+    """A question as people ask it, and the clause that answers it."""
+
+    __tablename__ = "asked"
+    __table_args__ = (Index("ix_asked_kb_embedded", "kb", "embedded"),)
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
+    kb: Mapped[str] = mapped_column(String(64))
+    document: Mapped[int] = mapped_column(
+        ForeignKey("documents.id", ondelete="CASCADE"), index=True
+    )
+    chunk: Mapped[int] = mapped_column(ForeignKey("chunks.id", ondelete="CASCADE"), index=True)
+    clause_id: Mapped[str] = mapped_column(String(120))
+    text: Mapped[str] = mapped_column(Text)
+    embedded: Mapped[bool] = mapped_column(default=False)
