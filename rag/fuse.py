@@ -36,7 +36,7 @@ class Scores:
 def fuse(
     hits: Sequence[TextHit],
     cosines: Mapping[int, float],
-    wrong_region: Mapping[int, bool],
+    region: Mapping[int, float],
     asked: Mapping[int, float] | None = None,
 ) -> list[Scores]:
     """One score for each hit, in the order of `hits`.
@@ -45,7 +45,7 @@ def fuse(
         hits: candidates of full text and vectors together.
         cosines: the cosine of each chunk that has a vector; a chunk without one is taken to lie
             at the median, so that vectors that are still filling in never push it down.
-        wrong_region: by document, whether it is about another region than the question names.
+        region: by document, the share it gains or loses by the place that it is about.
         asked: by chunk, how like the question is to one that the chunk is known to answer, 0 to 1.
     """
     likeness = asked or {}
@@ -56,7 +56,7 @@ def fuse(
             hit,
             cosines.get(hit.chunk),
             likeness.get(hit.chunk, 0.0),
-            wrong_region.get(hit.document, False),
+            region.get(hit.document, 0.0),
             scale,
         )
         for hit in hits
@@ -73,7 +73,7 @@ class _Scale:
 
 
 def _score(
-    hit: TextHit, cosine: float | None, likeness: float, wrong: bool, scale: _Scale
+    hit: TextHit, cosine: float | None, likeness: float, place: float, scale: _Scale
 ) -> Scores:
     best, low, high = scale.best, scale.low, scale.high
     vector = 0.0
@@ -81,7 +81,7 @@ def _score(
         # A lone outlier far below the median must not outweigh full text.
         vector = VECTOR_WEIGHT * best * max(-1.0, (cosine - low) / (high - low))
     asked = ASKED_WEIGHT * best * likeness
-    region = -WRONG_REGION * best if wrong else 0.0
+    region = place * best
     total = hit.score(DOCUMENT_WEIGHT) + vector + asked + region
     return Scores(hit.chunk_score, hit.document_score, cosine, vector, asked, region, total)
 

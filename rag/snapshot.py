@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from zhengwu.rag.asked_index import AskedIndex, AskedMatch
-from zhengwu.rag.fuse import Scores, fuse
+from zhengwu.rag.fuse import WRONG_REGION, Scores, fuse
 from zhengwu.rag.index.fulltext import TextHit, TextReader
 from zhengwu.rag.index.vectors import VectorReader, Vectors
 from zhengwu.rag.regions import Gazetteer, applies, gazetteer, related
@@ -52,6 +52,8 @@ class Request:
     rewritten: str = ""
     """Other words for the question, as a model gave them."""
     top: int = 10
+    own_region: float = 0.0
+    """What a document made for the very place that is asked from gains, of the best text score."""
     excluded: frozenset[str] = frozenset()
     """Ids of documents that must not be found."""
 
@@ -92,9 +94,9 @@ class Snapshot:
         asked = self._asked.nearest(request.text, query)
         kept = self._kept(request, query, asked)
         cosines = self._vectors.cosines(query, [h.chunk for h in kept]) if query is not None else {}
-        wrong = {hit.document: self._wrong_region(hit.document, request.text) for hit in kept}
+        place = {hit.document: self._place(hit.document, request) for hit in kept}
         likeness = {chunk: match.similarity for chunk, match in asked.items()}
-        scores = fuse(kept, cosines, wrong, likeness)
+        scores = fuse(kept, cosines, place, likeness)
         order = sorted(zip(kept, scores, strict=True), key=lambda pair: -pair[1].total)
         return [
             self._ranked(hit, score, request.day, asked.get(hit.chunk))
@@ -146,6 +148,12 @@ class Snapshot:
         if info.doc_id in request.excluded:
             return False
         return request.region is None or applies(info.region or "", request.region)
+
+    def _place(self, document: int, request: Request) -> float:
+        if self._wrong_region(document, request.text):
+            return -WRONG_REGION
+        about = self._documents[document].region
+        return request.own_region if about and request.region is not None else 0.0
 
     def _wrong_region(self, document: int, text: str) -> bool:
         """Whether the question names places and the document is about other ones only."""

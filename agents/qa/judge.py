@@ -12,6 +12,7 @@ from functools import cache
 import yaml
 
 from zhengwu.agents.qa.answer_type import fit
+from zhengwu.agents.qa.aspect import aspect_fit
 from zhengwu.agents.qa.chat import Chat
 from zhengwu.agents.qa.passage import Passage
 from zhengwu.agents.qa.prompt import messages
@@ -31,6 +32,8 @@ class Weights:
     overlap: float
     fit: float
     lack: float
+    aspect: float
+    asked: float
     threshold: float
     sure: float
 
@@ -88,6 +91,7 @@ def probability(margin: float, question: str, passage: Passage) -> float:
     z = weights.bias + weights.margin * margin + weights.overlap * passage.overlap
     held = fit(question, passage.text)
     z += weights.fit * held if held > 0 else weights.lack * held
+    z += weights.aspect * aspect_fit(question, passage.label) + weights.asked * passage.asked
     return 1 / (1 + math.exp(-z))
 
 

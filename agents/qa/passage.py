@@ -12,8 +12,10 @@ from zhengwu.rag.chunk import ARROW
 from zhengwu.rag.knowledge import Hit, StoredClause
 from zhengwu.rag.text.segment import terms
 
-QUOTE_CHARS = 220
-"""What is quoted of one passage at the most."""
+QUOTE_CHARS = 500
+"""What is quoted of one passage at the most: a list of materials is of use only as a whole."""
+TOLD_CHARS = 220
+"""What the model reads to say it in plain words: embedded, a character costs 10 ms."""
 CORE_CHARS = 140
 """What the judge reads of it: on the embedded default a character costs about 10 ms."""
 _SENTENCE = re.compile(r"[^。！？；\n]+[。！？；]?[”’）]?|\n")
@@ -40,10 +42,21 @@ class Passage:
     clause_id: str
     label: str
     units: tuple[Unit, ...]
+    told: str
+    """The part of the units that is said again in plain words."""
     core: str
     """The telling part of the units, for the judge."""
     overlap: float
     """The share of the question's terms, by weight, that the whole group has."""
+
+    @property
+    def asked(self) -> float:
+        """How like the question is to one that this clause is known to answer, from 0 to 1."""
+        match = self.hit.asked
+        if match is None:
+            return 0.0
+        mine, its = f"{self.clause_id}.", f"{match.clause_id}."
+        return match.similarity if mine.startswith(its) or its.startswith(mine) else 0.0
 
     @property
     def text(self) -> str:
@@ -83,8 +96,9 @@ def _passage(
         clause_id=head.clause_id,
         label=_label(hit, head, several),
         units=_cut(weights, units, QUOTE_CHARS),
+        told="".join(unit.text for unit in _cut(weights, units, TOLD_CHARS)),
         core="".join(unit.text for unit in _cut(weights, units, CORE_CHARS)),
-        overlap=overlap(weights, f"{hit.path} {whole}"),
+        overlap=overlap(weights, f"{hit.path} {head.label} {whole}"),
     )
 
 

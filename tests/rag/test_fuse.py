@@ -75,11 +75,11 @@ def test_one_outlier_does_not_bury_the_best_text() -> None:
 
 @given(hit_lists(), st.data())
 def test_another_region_costs_the_same_everywhere(hits: list[TextHit], data: st.DataObject) -> None:
-    wrong = {hit.document: data.draw(st.booleans()) for hit in hits}
+    wrong = {hit.document: data.draw(st.sampled_from((0.0, -WRONG_REGION))) for hit in hits}
     best = max(hit.score(DOCUMENT_WEIGHT) for hit in hits) or 1.0
     plain, judged = fuse(hits, {}, {}), fuse(hits, {}, wrong)
     for hit, before, after in zip(hits, plain, judged, strict=True):
-        assert after.region_part == (-WRONG_REGION * best if wrong[hit.document] else 0.0)
+        assert after.region_part == wrong[hit.document] * best
         assert after.total == before.total + after.region_part
 
 

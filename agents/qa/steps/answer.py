@@ -66,7 +66,7 @@ class Answer:
                 question=state.question.text,
                 title=passage.hit.document.title,
                 label=passage.label,
-                evidence=passage.text.strip(),
+                evidence=passage.told.strip(),
             ),
             model=self._model,
             temperature=0,

@@ -1,9 +1,11 @@
 """route, retrieve and rewrite: where to look, what is found, and how else to ask for it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
+from zhengwu.agents.qa.aspect import asks_aspect
 from zhengwu.agents.qa.chat import Chat
 from zhengwu.agents.qa.events import Source, Sources
 from zhengwu.agents.qa.prompt import messages
@@ -18,6 +20,11 @@ from zhengwu.rag.text.normalise import clean
 from zhengwu.rag.text.segment import query_terms
 
 TOP = 8
+LOOKED_AT = 32
+OWN_REGION = 0.15
+"""What the caller's own place counts when a matter is to be handled there: its guide goes first."""
+PER_DOCUMENT = 3
+"""How many chunks of one document go on: a long statute must not crowd out the guide beside it."""
 SHOWN = 5
 QUOTE = 160
 REWRITE_TOKENS = 32
@@ -62,8 +69,15 @@ class Retrieve:
         asked = state.question
         day = date.fromisoformat(asked.as_of) if asked.as_of else date.today()
         words = " ".join(state.rewritten)
-        request = Request(asked.text, day, asked.region, rewritten=words, top=TOP)
-        hits = await self._knowledge.search(asked.kb, request)
+        request = Request(
+            asked.text,
+            day,
+            asked.region,
+            rewritten=words,
+            top=LOOKED_AT,
+            own_region=OWN_REGION if asks_aspect(asked.text) else 0.0,
+        )
+        hits = spread(await self._knowledge.search(asked.kb, request), TOP)
         known = {hit.chunk for hit in state.hits}
         # 涉密 is refused at the door (DESIGN §4), also where it was ingested by mistake.
         fresh = tuple(h for h in hits if h.chunk not in known and h.document.grade < SECRET)
@@ -93,6 +107,17 @@ class Rewrite:
         usage = reply.usage
         state = state.used(usage.prompt_tokens, usage.completion_tokens) if usage else state
         return replace(state, rewritten=(*state.rewritten, clean(reply.text)))
+
+
+def spread(hits: Sequence[Hit], top: int) -> list[Hit]:
+    """The best `top` hits, at most `PER_DOCUMENT` of them from one document."""
+    taken: Counter[int] = Counter()
+    kept: list[Hit] = []
+    for hit in hits:
+        taken[hit.document.id] += 1
+        if taken[hit.document.id] <= PER_DOCUMENT:
+            kept.append(hit)
+    return kept[:top]
 
 
 def number_sources(shown: Sequence[Source], hits: Sequence[Hit]) -> tuple[Source, ...]:

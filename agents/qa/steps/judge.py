@@ -1,9 +1,10 @@
 """judge_answerable: which passage answers, if any. Likely ones first; a sure one ends it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from zhengwu.agents.qa.answer_type import fit
+from zhengwu.agents.qa.aspect import asks_aspect, aspect_fit
 from zhengwu.agents.qa.events import Status
 from zhengwu.agents.qa.judge import Judge, judge_weights
 from zhengwu.agents.qa.passage import Passage, passages
@@ -16,6 +17,14 @@ AT_MOST = 3
 PER_HIT = 2
 FIT_WEIGHT = 0.3
 """What a figure of the kind asked for adds to a passage's place in the queue."""
+GUIDE = "办事指南"
+"""The kind of document that says everything about one matter under headings of its own."""
+ASPECT_WEIGHT = 0.5
+"""What a heading of the aspect asked for adds."""
+LOCAL_WEIGHT = 0.3
+"""What the caller's own place adds where a matter is to be handled: its guide goes first."""
+ASKED_WEIGHT = 0.8
+"""What the clause adds that answers a question just like the one asked."""
 
 
 class JudgeAnswerable:
@@ -49,20 +58,39 @@ class JudgeAnswerable:
         for hit in hits:
             clauses = await self._knowledge.clauses(hit)
             standing = hit.scores.total / best
+            held = [*passages(weights, hit, clauses), *await self._sections(state, weights, hit)]
             promising = [
-                (
-                    standing
-                    + passage.overlap
-                    + FIT_WEIGHT * fit(state.question.text, passage.text),
-                    passage,
-                )
-                for passage in passages(weights, hit, clauses)
+                (standing + promise(state.question.text, passage), passage)
+                for passage in {_place(passage): passage for passage in held}.values()
                 if _place(passage) not in seen
             ]
             kept = sorted(promising, key=lambda pair: -pair[0])[:PER_HIT]
             seen |= {_place(passage) for _, passage in kept}
             found += kept
         return [passage for _, passage in sorted(found, key=lambda pair: -pair[0])]
+
+    async def _sections(
+        self, state: State, weights: Mapping[str, float], hit: Hit
+    ) -> list[Passage]:
+        """The sections of a guide that are headed by what is asked for, wherever the hit was."""
+        if hit.document.kind != GUIDE or not asks_aspect(state.question.text):
+            return []
+        clauses = await self._knowledge.outline(state.question.kb, hit.document.doc_id)
+        found = passages(dict(weights), hit, clauses)
+        return [p for p in found if aspect_fit(state.question.text, p.label) > 0]
+
+
+def promise(question: str, passage: Passage) -> float:
+    """How much of what is asked a passage seems to hold, before any model reads it."""
+    heading = aspect_fit(question, passage.label)
+    local = bool(heading > 0 and passage.hit.document.region)
+    return (
+        passage.overlap
+        + FIT_WEIGHT * fit(question, passage.text)
+        + ASPECT_WEIGHT * heading
+        + LOCAL_WEIGHT * local
+        + ASKED_WEIGHT * passage.asked
+    )
 
 
 def _place(passage: Passage) -> tuple[int, str]:

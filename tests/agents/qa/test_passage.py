@@ -33,7 +33,7 @@ WORDS = (
     "；",
     "。",
 )
-SCORES = Scores(0.0, 0.0, None, 0.0, 0.0, 0.0)
+SCORES = Scores(0.0, 0.0, None, 0.0, 0.0, 0.0, 0.0)
 
 
 def hit(path: str = "条例 › 第一条", ids: tuple[str, ...] = ("a1",), doc: str = "law") -> Hit:
