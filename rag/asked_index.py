@@ -4,7 +4,6 @@ Likeness is measured twice: by shared terms, the rarer the more, and by the cosi
 questions' vectors. Blocking, like all reading of an index. Knows no database.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -48,7 +47,7 @@ class AskedIndex:
         self._reader = reader
         self._vectors = vectors
         self._asked: Mapping[int, StoredAsked] = {one.id: one for one in asked}
-        self._rarity = lru_cache(maxsize=50_000)(self._read_rarity)
+        self._rarity = lru_cache(maxsize=50_000)(reader.rarity)
 
     def nearest(self, text: str, vector: Vectors | None) -> dict[int, AskedMatch]:
         """The best match of each chunk that answers a question like `text`, by chunk id."""
@@ -89,9 +88,6 @@ class AskedIndex:
         """Dice's coefficient of two questions' terms, each term weighed by its rarity."""
         total = sum(self._rarity(term) for term in one) + sum(self._rarity(term) for term in other)
         return 2 * sum(self._rarity(term) for term in one & other) / total if total else 0.0
-
-    def _read_rarity(self, term: str) -> float:
-        return -math.log(self._reader.frequency([term])[term] + 1e-4)
 
 
 def likeness(shared: float, cosine: float | None) -> float:

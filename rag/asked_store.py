@@ -38,13 +38,7 @@ async def askable(connection: AsyncConnection, kb: str) -> list[AskableDocument]
     query = select(Document.id, Document.title, Document.meta, Document.asked_digest)
     rows = await connection.execute(query.where(Document.kb == kb, Document.state == LIVE))
     return [
-        AskableDocument(
-            row.id,
-            row.title,
-            row.meta.get("evidence", {}).get("version_date", ""),
-            row.asked_digest,
-        )
-        for row in rows
+        AskableDocument(row.id, row.title, _version(row.meta), row.asked_digest) for row in rows
     ]
 
 

@@ -4,7 +4,8 @@ Kept apart from the chunks: a question is short, and is compared with questions.
 terms, no database.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,10 +82,10 @@ class AskedReader:
             for name, (score, _) in zip(names, found, strict=True)
         ]
 
-    def frequency(self, terms: Sequence[str]) -> dict[str, float]:
-        """The share of questions that have each term."""
-        count = max(1, self._searcher.num_docs)
-        return {term: self._searcher.doc_freq("terms", term) / count for term in terms}
+    def rarity(self, term: str) -> float:
+        """How much a term tells: its inverse document frequency over all questions, as in BM25."""
+        count, held = self._searcher.num_docs, self._searcher.doc_freq("terms", term)
+        return math.log(1 + (count - held + 0.5) / (held + 0.5))
 
     def _term(self, term: str) -> tantivy.Query:
         return tantivy.Query.term_query(self._schema, "terms", term, "freq")

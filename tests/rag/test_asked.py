@@ -1,4 +1,4 @@
-"""Questions that clauses answer: found in a document, taken from the bank, searched, kept in step."""
+"""Questions that clauses answer: found, taken from the bank, searched, kept in step."""
 
 from pathlib import Path
 

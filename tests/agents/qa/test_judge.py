@@ -15,7 +15,7 @@ UNIT = Unit("a1", "应当登记。", False, "应当登记。")
 
 
 def passage(share: float) -> Passage:
-    return Passage(hit(), "a1", "第一条", (UNIT,), UNIT.text, share)
+    return Passage(hit(), "a1", "第一条", (UNIT,), UNIT.text, UNIT.text, share)
 
 
 def reply(**tokens: float) -> ChatReply:
