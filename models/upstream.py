@@ -25,6 +25,9 @@ class Upstream:
         price: What the seller takes; None where nobody takes anything.
         slots: How many calls it works on at once; further ones wait in the gateway.
         quirks: How its wire differs from OpenAI's; None where it does not.
+        pool: Which pool it is on; empty is this one, or a seller's service.
+        region: Where that is, for people.
+        locality: How far that is: 0 here, 1 the same city or province, 2 elsewhere.
     """
 
     name: str
@@ -37,6 +40,9 @@ class Upstream:
     price: Price | None = None
     slots: int = 2048
     quirks: Quirks | None = None
+    pool: str = ""
+    region: str = ""
+    locality: int = 0
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -51,6 +57,8 @@ class Upstream:
 def from_card(card: ModelCard, base_url: str | None = None) -> Upstream:
     """Return the upstream of a card: a closed model's own service, or `base_url` on the pool.
 
+    An adapter's `base_url` is its base's.
+
     Raises:
         NoUpstream: the card has no service of its own and no `base_url` was given.
     """
@@ -58,9 +66,9 @@ def from_card(card: ModelCard, base_url: str | None = None) -> Upstream:
     if url is None:
         raise NoUpstream(f"模型“{card.name}”没有自己的服务地址，需先用 zhengwu pool deploy 部署")
     return Upstream(
-        name=card.name,
+        name=card.served_name,
         base_url=url,
-        model=card.api.model if card.api else card.name,
+        model=card.api.model if card.api else card.served_name,
         key_env=card.api.key_env if card.api else None,
         privately_deployed=card.privately_deployed,
         grade_allowed=card.grade_allowed,

@@ -26,8 +26,9 @@ class Purpose:
 PURPOSES: Mapping[str, Purpose] = {
     "weights": Purpose("weights", 1),
     "self": Purpose("self", 4),
+    "pool": Purpose("pool", 1),
 }
-"""`self` is the stack asking itself on the loopback; the list grows with the purposes."""
+"""`self` is the stack asking itself on the loopback; `pool` asks another pool whether it works."""
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 

@@ -13,6 +13,7 @@ from zhengwu.db.tables.limits import (
     LimitLapse,
     LimitSlot,
 )
+from zhengwu.db.tables.pools import PoolVersion, RemotePool
 from zhengwu.db.tables.sessions import SessionGrade
 from zhengwu.db.tables.tenancy import ApiKey
 from zhengwu.db.tables.work import Job
@@ -32,6 +33,8 @@ __all__ = [
     "LimitHold",
     "LimitLapse",
     "LimitSlot",
+    "PoolVersion",
+    "RemotePool",
     "Serial",
     "SessionGrade",
     "Table",
