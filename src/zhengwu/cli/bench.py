@@ -9,6 +9,9 @@ import typer
 from zhengwu.cli.output import Json, failures, show
 from zhengwu.eval.bench.gateway.measure import Options, bench
 from zhengwu.gateway.limits.bench import run as limits_bench
+from zhengwu.models.catalogue import load_catalogue
+from zhengwu.models.weights.folder import locate
+from zhengwu.serving.spec import DeploymentSpec
 from zhengwu.settings import read_settings
 
 app = typer.Typer(name="bench", help="测速：与同类并排比较", no_args_is_help=True)
@@ -63,3 +66,36 @@ def limits(
         options = limits_bench.speed(options)
     with failures(as_json):
         show(asyncio.run(limits_bench.bench(read_settings().database, options, progress)))
+@app.command(help="经 Ray Serve 与直接访问引擎相比，首词元晚多少。")
+def pool(
+    model: Annotated[str, typer.Option(help="llama.cpp 模型")] = "qwen2.5-coder-0.5b-instruct-q4",
+    rounds: Annotated[int, typer.Option(min=1, help="每种并发的轮数")] = 40,
+    streams: Annotated[list[int] | None, typer.Option(help="并发数，可多次给出")] = None,
+    tokens: Annotated[int, typer.Option(min=1, help="每个回答的词元数")] = 16,
+    as_json: Json = False,
+) -> None:
+    """Measure the Ray path."""
+    from zhengwu.serving.measure import measure_ray_path
+
+    with failures(as_json):
+        settings = read_settings()
+        numbers = tuple(streams or (1, 8))
+        spec = DeploymentSpec(
+            model=model,
+            engine="llamacpp",
+            weights=locate(load_catalogue().get(model), settings),
+            num_cpus=0.5,
+            target_ongoing_requests=max(numbers),
+            max_ongoing_requests=max(numbers),
+            context_tokens=1024,
+        )
+        found = measure_ray_path(spec, rounds, numbers, tokens)
+        if as_json:
+            show(found.model_dump(mode="json"))
+            return
+        for load in found.loads:
+            typer.echo(
+                f"{load.streams} 路：首词元 直连 {load.bare.first_token_ms:g} ms，"
+                f"经 Ray {load.ray.first_token_ms:g} ms，多 {load.added_first_token_ms:g} ms；"
+                f"每秒词元 {load.bare.tokens_per_s:g} / {load.ray.tokens_per_s:g}"
+            )
