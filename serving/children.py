@@ -14,6 +14,7 @@ from pathlib import Path
 
 from zhengwu.models.catalogue import load_catalogue
 from zhengwu.models.weights.folder import locate
+from zhengwu.serving.adapters import check_adapters
 from zhengwu.serving.ports import Port
 from zhengwu.serving.profile import load_profile
 from zhengwu.serving.spec import PoolSpec, available_cpus, check_placement
@@ -46,16 +47,20 @@ def pool_spec(settings: Settings) -> PoolSpec:
         PlacementError: the machine is too small; names the numbers.
         WeightsMissing: names the command that fetches them.
     """
-    catalogue = load_catalogue()
+    catalogue = load_catalogue(own=settings.catalogue_dir)
     spec = PoolSpec(
         deployments=load_profile(settings, lambda name: locate(catalogue.get(name), settings)),
         http_port=settings.pool_port,
         ray_port=settings.ray_port,
         num_cpus=available_cpus(),
         num_gpus=count_gpus(),
+        host=settings.pool_host,
+        nodes=settings.pool_nodes,
         temp_dir=ray_folder(settings.home),
     )
-    check_placement(spec.deployments, spec.num_cpus, spec.num_gpus)
+    if spec.nodes == 1:
+        check_placement(spec.deployments, spec.num_cpus, spec.num_gpus)
+    check_adapters(spec.deployments, catalogue)
     return spec
 
 
@@ -88,7 +93,7 @@ def stack_children(settings: Settings, spec: PoolSpec, spec_file: Path) -> tuple
         Child(
             "pool",
             (sys.executable, "-m", "zhengwu.serving.pool", "--spec", str(spec_file)),
-            tuple(f"{pool}/{one.model}/health" for one in spec.deployments),
+            tuple(f"{pool}/{one.model}/health" for one in spec.deployments if not one.drained),
             start_s=max(one.start_timeout_s for one in spec.deployments) + 60,
             grace_s=20,
             orphaned=signal.SIGTERM,  # it has Ray's processes to end

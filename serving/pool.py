@@ -21,15 +21,22 @@ from types import FrameType
 import orjson
 from pydantic import ValidationError
 
-from zhengwu.serving import edge
+from zhengwu.serving import edge, routes
+from zhengwu.serving.cluster import HEAD, leave, nodes, rooms, wait_for_nodes
 from zhengwu.serving.errors import PoolError, ServingError, SpecError
+from zhengwu.serving.placement import check_nodes
+from zhengwu.serving.pool_state import write_file
 from zhengwu.serving.processes import adopt_orphans, end_descendants, follow_parent
-from zhengwu.serving.rollout import roll_out, roll_over
+from zhengwu.serving.rollout import Rollout, start_serve
 from zhengwu.serving.spec import PoolSpec, check_placement
+from zhengwu.serving.watch import Watch
 
 REFUSED = 2
 """Exit status when starting again would fail again."""
 SHUTDOWN_S = 8.0
+ROUND_S = 0.5
+ROUTES, TOKEN = "routes.json", "token"
+"""Files in the pool's own folder; a node that joins needs the second."""
 
 
 class Stopped(BaseException):
@@ -58,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     adopt_orphans()  # Ray's agents look after their parent only every minute
     try:
         spec = read_spec(path)
-        check_placement(spec.deployments, spec.num_cpus, spec.num_gpus)
+        if spec.nodes == 1:  # with more, what they have is known when they are there
+            check_placement(spec.deployments, spec.num_cpus, spec.num_gpus)
         run(spec, path)
     except Stopped:
         report("stopped")
@@ -88,6 +96,7 @@ def run(spec: PoolSpec, path: Path) -> None:
         PoolError: Ray did not start, or a deployment failed.
     """
     start = time.monotonic()
+    spec = spec.model_copy(update={"drained_nodes": ()})  # they were another Ray's
     bell = Bell()
     signal.signal(signal.SIGHUP, bell.ring)
     try:
@@ -95,17 +104,33 @@ def run(spec: PoolSpec, path: Path) -> None:
         start_ray(spec)
         _listen()  # Ray has put its own handlers in place
         report("ray", seconds=time.monotonic() - start, port=spec.ray_port)
-        roll_out(spec, _healthy)
+        wait_for_nodes(spec.nodes, spec.nodes_timeout_s)
+        start_serve(spec)
+        rollout = Rollout(spec.temp_dir / ROUTES, _healthy)
+        watch = Watch(path, rollout)
+        rollout.start(spec.deployments, spec.drained_nodes)
+        watch.say(spec.revision, "done", "")
         report("ready", seconds=time.monotonic() - start, port=spec.http_port)
         while True:
-            time.sleep(0.5)
+            spec = look(watch, spec)
+            time.sleep(ROUND_S)
             if bell.rung:
                 bell.rung = False
-                spec = follow(spec, path)
+                spec = follow(rollout, watch, spec, path)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
         shut_down()
+
+
+def look(watch: Watch, spec: PoolSpec) -> PoolSpec:
+    """One look at nodes and replicas; a drained node that has left is drained no more."""
+    for node in watch.look(spec):
+        report("node", name=node.name, alive=node.alive)
+        if not node.alive and node.name in spec.drained_nodes:
+            kept = tuple(name for name in spec.drained_nodes if name != node.name)
+            spec = spec.model_copy(update={"drained_nodes": kept})
+    return spec
 
 
 def claim(folder: Path) -> int:
@@ -138,20 +163,26 @@ def clear_sessions(folder: Path) -> None:
 
 
 def start_ray(spec: PoolSpec) -> None:
-    """Start a Ray head that listens on 127.0.0.1 only and asks for a token.
+    """Start a Ray head that listens on `spec.host` only and asks for a token.
 
     Raises:
         PoolError: Ray did not start.
     """
     clear_sessions(spec.temp_dir)
+    token = secrets.token_hex(32)
+    write_token(spec.temp_dir / TOKEN, token)
     # Ray reads these when it is imported, and its processes inherit them.
     os.environ |= {
         "RAY_GCS_SERVER_PORT": str(spec.ray_port),
         "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_AUTH_TOKEN": token,
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_worker_niceness": "0",  # the default, 15, would let any other process slow answers
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": edge.IMPORT_PATH,
+        # The defaults, 10 s, would add themselves to every decision to scale.
+        "RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",
+        "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",
+        routes.VARIABLE: str(spec.temp_dir / ROUTES),
     }
     os.environ.pop("RAY_ADDRESS", None)
     import ray
@@ -165,7 +196,9 @@ def start_ray(spec: PoolSpec) -> None:
             include_dashboard=spec.dashboard,
             namespace="zhengwu",
             log_to_driver=False,
-            _node_ip_address="127.0.0.1",
+            resources=spec.resources or None,
+            _node_ip_address=spec.host,
+            _node_name=HEAD,
             _temp_dir=str(spec.temp_dir),
         )
     except (RuntimeError, ValueError, OSError, ConnectionError) as error:
@@ -175,21 +208,65 @@ def start_ray(spec: PoolSpec) -> None:
         ) from error
 
 
-def follow(spec: PoolSpec, path: Path) -> PoolSpec:
-    """Deploy what the file says now.
+def follow(rollout: Rollout, watch: Watch, spec: PoolSpec, path: Path) -> PoolSpec:
+    """Carry out what the file says now; what is refused is put right in the file.
 
     Returns:
-        The spec in force: the old one where the new one was refused.
+        The spec in force: what went before, where the new one was refused.
     """
     start = time.monotonic()
     try:
         fresh = read_spec(path)
-        roll_over(spec, fresh, _healthy)
     except ServingError as error:
         report("refused", code=error.code, message=str(error))
         return spec
-    report("redeployed", seconds=time.monotonic() - start)
+    try:
+        leave_nodes(spec, fresh)
+    except ServingError as error:
+        report("refused", code=error.code, message=str(error))
+        watch.say(fresh.revision, "refused", str(error))
+        kept = spec.model_copy(update={"revision": fresh.revision})
+        write_file(path, kept.model_dump_json(indent=2))
+        return kept
+    refusals = rollout.change(fresh.deployments, fresh.drained_nodes)
+    for refusal in refusals:
+        report("refused", code="pool", message=refusal.message, model=refusal.model)
+    message = "\n".join(refusal.message for refusal in refusals)
+    watch.say(fresh.revision, "refused" if refusals else "done", message, refusals)
+    fresh = fresh.model_copy(update={"deployments": rollout.live})
+    write_file(path, fresh.model_dump_json(indent=2))
+    report("redeployed", seconds=time.monotonic() - start, refused=len(refusals))
     return fresh
+
+
+def leave_nodes(old: PoolSpec, new: PoolSpec) -> None:
+    """Have replicas leave the nodes that the new spec names and the old one does not.
+
+    Raises:
+        PoolError: no such node, the head, or Ray refused.
+        PlacementError: the other nodes have no room; nothing was changed.
+    """
+    found = nodes(new.drained_nodes)
+    by_name = {node.name: node for node in found}
+    names = [name for name in new.drained_nodes if name not in old.drained_nodes]
+    for name in names:
+        node = by_name.get(name)
+        if node is None or not node.alive:
+            there = "、".join(node.name for node in found if node.alive)
+            raise PoolError(f"没有名为 {name} 的在线节点，可选：{there}。")
+        if node.head:
+            raise PoolError(f"{name} 是主节点，不能腾空；停用它请用 zhengwu down。")
+    if names:
+        check_nodes(new.deployments, rooms(found))
+    for name in names:
+        leave(by_name[name], "zhengwu pool drain")
+
+
+def write_token(path: Path, token: str) -> None:
+    """Leave the token where a node of this user finds it; nobody else may read it."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(token)
 
 
 def shut_down() -> None:

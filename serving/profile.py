@@ -3,20 +3,17 @@
 Knows the YAML and the settings it may point to; where weights lie is told by the caller.
 """
 
-from collections.abc import Callable
 from importlib.resources import files
-from pathlib import Path
 from typing import cast
 
 import yaml
 from pydantic import ValidationError
 
+from zhengwu.serving.accelerators import placed_on
+from zhengwu.serving.adapters import Locate, with_adapters
 from zhengwu.serving.errors import SpecError
 from zhengwu.serving.spec import DeploymentSpec
 from zhengwu.settings import Settings
-
-Locate = Callable[[str], Path | None]
-"""Model name → its weight file or folder."""
 
 
 def profile_names() -> tuple[str, ...]:
@@ -60,4 +57,6 @@ def _deployment(row: dict[str, object], settings: Settings, locate: Locate) -> D
     model = str(row["model"])
     if model.startswith("@"):  # "@chat_model" is the setting of that name
         model = str(getattr(settings, model[1:]))
-    return DeploymentSpec.model_validate({**row, "model": model, "weights": locate(model)})
+    placed = placed_on(with_adapters({**row, "model": model}, locate))
+    fields = {**placed, "weights": locate(model)}
+    return DeploymentSpec.model_validate(fields)

@@ -15,17 +15,19 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from zhengwu.db.engine import open_database
-from zhengwu.db.migrate import migrate
+from zhengwu.db.home import open_engine
 from zhengwu.errors import ZhengwuError
 from zhengwu.serving.children import Child, environment, pool_spec, stack_children, stack_ports
 from zhengwu.serving.errors import StackError
 from zhengwu.serving.events import OnEvent, StackEvent, StackState
 from zhengwu.serving.keeper import answers
 from zhengwu.serving.logs import ChildLog
+from zhengwu.serving.pool_state import state_file, write_file
 from zhengwu.serving.ports import check_ports
 from zhengwu.serving.processes import end, marked, wait_gone
+from zhengwu.serving.spec import PoolSpec, check_placement
 from zhengwu.serving.supervisor import Supervisor, hold_lock, lock_holder, sweep
+from zhengwu.serving.versions import Versions, numbered_spec
 from zhengwu.settings import Settings, read_settings
 
 DOWN_S = 45.0
@@ -121,23 +123,22 @@ def status(settings: Settings) -> StackStatus:
 
 
 def _children(settings: Settings) -> tuple[Child, ...]:
-    spec = pool_spec(settings)
     spec_file = settings.run_dir / "pool.json"
-    spec_file.write_text(spec.model_dump_json(indent=2), encoding="utf-8")
     try:
-        # Here, before gateway and worker would both do it at the same time.
-        asyncio.run(_migrate(settings))
+        # Here, before gateway and worker would both migrate at the same time.
+        spec = asyncio.run(_number(settings, pool_spec(settings)))
     except SQLAlchemyError as error:
         raise StackError(f"数据库 {settings.database} 不能打开或升级：{error}。") from error
+    if spec.nodes == 1:
+        check_placement(spec.deployments, spec.num_cpus, spec.num_gpus)
+    state_file(spec_file).unlink(missing_ok=True)  # of the pool before; it has been read
+    write_file(spec_file, spec.model_dump_json(indent=2))
     return stack_children(settings, spec, spec_file)
 
 
-async def _migrate(settings: Settings) -> None:
-    database = open_database(settings.database)
-    try:
-        await migrate(database)
-    finally:
-        await database.dispose()
+async def _number(settings: Settings, spec: PoolSpec) -> PoolSpec:
+    async with open_engine(settings) as engine:
+        return await numbered_spec(Versions(engine), settings.run_dir / "pool.json", spec)
 
 
 def _up_detached(settings: Settings, on_event: OnEvent) -> None:

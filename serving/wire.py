@@ -5,7 +5,7 @@ Knows HTTP and no engine.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import cast
 
 import orjson
@@ -31,20 +31,27 @@ def error_response(message: str, status: int, wire_code: str) -> JSONResponse:
     return JSONResponse(error_body(message, status, wire_code), status)
 
 
-def engine_app(model: str, gate: Gate, alive: Callable[[], Awaitable[None]]) -> FastAPI:
+def engine_app(
+    model: str,
+    gate: Gate,
+    alive: Callable[[], Awaitable[None]],
+    adapters: Sequence[str] = (),
+) -> FastAPI:
     """An application with what every engine answers; the engine adds its own routes.
 
     Args:
         model: the one model this application serves.
         gate: the admission of this replica.
         alive: raises when the engine does not work.
+        adapters: what `model` may also be asked for as.
     """
     app = FastAPI(title=model, openapi_url=None, docs_url=None, redoc_url=None)
     started = int(time.time())
 
     async def models() -> dict[str, object]:
         card = {"id": model, "object": "model", "created": started, "owned_by": "zhengwu"}
-        return {"object": "list", "data": [card]}
+        more = [{**card, "id": name, "parent": model} for name in adapters]
+        return {"object": "list", "data": [card, *more]}
 
     async def health() -> dict[str, str]:
         await alive()
@@ -63,8 +70,10 @@ def engine_app(model: str, gate: Gate, alive: Callable[[], Awaitable[None]]) -> 
     return app
 
 
-async def read_body(request: Request, model: str) -> tuple[bytes, dict[str, object]]:
-    """The body of a request to `model`, raw and read.
+async def read_body(
+    request: Request, model: str, adapters: Sequence[str] = ()
+) -> tuple[bytes, dict[str, object]]:
+    """The body of a request to `model` or one of its adapters, raw and read.
 
     Raises:
         EngineRefused: too large, not JSON, or for another model.
@@ -81,18 +90,19 @@ async def read_body(request: Request, model: str) -> tuple[bytes, dict[str, obje
     if not isinstance(body, dict):
         raise EngineRefused("请求应是一个 JSON 对象。", 400, "invalid_json")
     fields = cast(dict[str, object], body)
-    check_model(fields.get("model"), model)
+    check_model(fields.get("model"), model, adapters)
     return raw, fields
 
 
-def check_model(asked: object, model: str) -> None:
-    """One application serves one model; a request that names none means that one.
+def check_model(asked: object, model: str, adapters: Sequence[str] = ()) -> None:
+    """One application serves one model, bare or adapted; a request that names none means it bare.
 
     Raises:
         EngineRefused: `asked` is another model.
     """
-    if asked not in (None, model):
-        raise EngineRefused(f"此处没有模型 {asked}，只有 {model}。", 404, "model_not_found")
+    if asked not in (None, model, *adapters):
+        there = "、".join((model, *adapters))
+        raise EngineRefused(f"此处没有模型 {asked}，只有 {there}。", 404, "model_not_found")
 
 
 async def while_connected(request: Request, work: Awaitable[None]) -> bool:

@@ -13,11 +13,10 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ray import serve
 from ray.serve import Application
 
 from zhengwu.serving.engines.embedders import Embedder, open_embedder
-from zhengwu.serving.engines.options import serve_options
+from zhengwu.serving.engines.options import application
 from zhengwu.serving.errors import EngineError, EngineRefused
 from zhengwu.serving.gate import Gate
 from zhengwu.serving.spec import DeploymentSpec
@@ -45,7 +44,7 @@ class EmbeddingRequest(BaseModel):
 
 def build(spec: DeploymentSpec) -> Application:
     """One replica holds one embedder."""
-    return serve.deployment(**serve_options(spec))(serve.ingress()(Embeddings)).bind(spec)
+    return application(Embeddings, spec)
 
 
 class Embeddings:

@@ -12,12 +12,11 @@ import aiohttp
 import orjson
 import xllamacpp
 from fastapi import FastAPI, Request, Response
-from ray import serve
 from ray.serve import Application
 from starlette.types import Receive, Scope, Send
 
 from zhengwu.serving.engines.assemble import assemble, events
-from zhengwu.serving.engines.options import serve_options
+from zhengwu.serving.engines.options import application
 from zhengwu.serving.errors import EngineError, EngineRefused
 from zhengwu.serving.gate import Gate
 from zhengwu.serving.spec import DeploymentSpec
@@ -28,7 +27,7 @@ CONTEXT_OVERFLOW = "exceed_context_size_error"
 
 def build(spec: DeploymentSpec) -> Application:
     """One replica holds one engine with `max_ongoing_requests` slots."""
-    return serve.deployment(**serve_options(spec))(serve.ingress()(LlamaCpp)).bind(spec)
+    return application(LlamaCpp, spec)
 
 
 Reply = Callable[[aiohttp.ClientResponse, Send], Awaitable[None]]
@@ -57,7 +56,8 @@ class LlamaCpp:
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """The replica's routes; Ray Serve asks for them after the constructor."""
-        app = engine_app(self._spec.model, self._gate, self.check_health)
+        spec = self._spec
+        app = engine_app(spec.model, self._gate, self.check_health, spec.adapter_names)
         for path in ("/v1/chat/completions", "/v1/completions"):
             app.post(path)(self.relay)
         app.get("/slots")(self.slots)
@@ -71,14 +71,17 @@ class LlamaCpp:
 
     async def relay(self, request: Request) -> Response:
         """Hand the request to the engine as it is."""
-        raw, body = await read_body(request, self._spec.model)
+        raw, body = await read_body(request, self._spec.model, self._spec.adapter_names)
         if body.get("n", 1) != 1:
             raise EngineRefused("n 只能是 1；请分几次请求。", 400, "unsupported_n")
+        body, adapted = adapt(body, self._spec)
         path = request.url.path[request.url.path.index("/v1/") :]
         stream = bool(body.get("stream"))
         if not stream:
             usage = {"stream_options": {"include_usage": True}}
             raw = orjson.dumps({**body, **usage, "stream": True})
+        elif adapted:
+            raw = orjson.dumps(body)
         url = self._engine.listening_address + path
         return Relay(self._gate, self._client(), url, raw, _forward if stream else _answer_whole)
 
@@ -152,6 +155,28 @@ async def _answer_whole(answer: aiohttp.ClientResponse, send: Send) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
+def adapt(body: dict[str, object], spec: DeploymentSpec) -> tuple[dict[str, object], bool]:
+    """The body as the engine takes it, and whether it is another one than the client's.
+
+    The name alone chooses an adapter: a client that could send llama.cpp's own `lora` could use
+    another department's.
+
+    Raises:
+        EngineRefused: the client sent `lora`.
+    """
+    if "lora" in body:
+        raise EngineRefused(
+            "不接受 lora 字段；请用“模型:适配器”的名字选择适配器。", 400, "invalid_request"
+        )
+    if not spec.adapters:
+        return body, False
+    chosen = [
+        {"id": number, "scale": one.scale if name == body.get("model") else 0.0}
+        for number, (name, one) in enumerate(zip(spec.adapter_names, spec.adapters, strict=True))
+    ]
+    return {**body, "lora": chosen}, True
+
+
 def _refusal(status: int, raw: bytes) -> EngineRefused:
     try:
         error = cast(dict[str, Any], orjson.loads(raw)["error"])
@@ -192,6 +217,8 @@ def start_engine(spec: DeploymentSpec, key: str) -> Engine:
     params.n_batch = params.n_ubatch = int(cast(int, options.get("batch", 128)))
     params.cache_prompt = True
     params.cache_ram_mib = int(cast(int, options.get("prompt_cache_mb", 512)))
+    params.lora_adapters = [library.CommonAdapterLoraInfo(path, 0.0) for path in _adapters(spec)]
+    params.lora_init_without_apply = True  # each request says which
     params.n_gpu_layers = int(cast(int, options.get("gpu_layers", -1 if spec.num_gpus else 0)))
     params.verbosity = int(cast(int, options.get("verbosity", 1)))
     try:
@@ -200,3 +227,13 @@ def start_engine(spec: DeploymentSpec, key: str) -> Engine:
         raise EngineError(
             f"llama.cpp 不能载入 {spec.weights}：{error}。请运行 zhengwu models verify。"
         ) from error
+
+
+def _adapters(spec: DeploymentSpec) -> list[str]:
+    for one in spec.adapters:
+        if not one.path.is_file():
+            raise EngineError(
+                f"模型 {spec.model} 的适配器 {one.name} 的文件 {one.path} 不存在，"
+                f"请运行 zhengwu models pull {one.name}。"
+            )
+    return [str(one.path) for one in spec.adapters]

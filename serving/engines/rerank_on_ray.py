@@ -11,10 +11,9 @@ from typing import Any, cast
 import orjson
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ray import serve
 from ray.serve import Application
 
-from zhengwu.serving.engines.options import serve_options
+from zhengwu.serving.engines.options import application
 from zhengwu.serving.errors import EngineError, EngineRefused
 from zhengwu.serving.gate import Gate
 from zhengwu.serving.spec import DeploymentSpec
@@ -48,7 +47,7 @@ class RerankRequest(BaseModel):
 
 def build(spec: DeploymentSpec) -> Application:
     """One replica holds one cross-encoder."""
-    return serve.deployment(**serve_options(spec))(serve.ingress()(Rerank)).bind(spec)
+    return application(Rerank, spec)
 
 
 class CrossEncoderModel:

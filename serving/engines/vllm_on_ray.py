@@ -25,7 +25,7 @@ from ray.serve.llm.ingress import OpenAiIngress
 from ray.serve.llm.openai_api_models import ChatCompletionRequest, CompletionRequest
 from starlette.types import Message, Receive, Scope, Send
 
-from zhengwu.serving.engines.options import SPARE, autoscaling
+from zhengwu.serving.engines.options import SPARE, autoscaling, pinned
 from zhengwu.serving.errors import EngineError
 from zhengwu.serving.gate import Gate
 from zhengwu.serving.spec import DeploymentSpec
@@ -46,11 +46,12 @@ def build(spec: DeploymentSpec) -> Application:
         max_ongoing_requests=reach,
         max_queued_requests=reach,
     )(serve.ingress()(Ingress))
-    return ingress.bind(
-        {spec.model: build_llm_deployment(config)},
+    bound = ingress.bind(
+        {spec.model: pinned(build_llm_deployment(config), spec)},
         {spec.model: to_model_metadata(spec.model, config)},
         spec=spec,
     )
+    return pinned(bound, spec)
 
 
 def llm_config(spec: DeploymentSpec) -> LLMConfig:
@@ -66,6 +67,9 @@ def llm_config(spec: DeploymentSpec) -> LLMConfig:
         )
     options = dict(spec.engine_options)
     cache = options.pop(KVCACHE_GB, None)
+    environment = dict(spec.environment)
+    if cache:
+        environment["VLLM_CPU_KVCACHE_SPACE"] = str(cache)
     bundles = [{k: v for k, v in bundle.items() if v} for bundle in spec.bundles]
     return LLMConfig(
         model_loading_config={"model_id": spec.model, "model_source": str(spec.weights)},
@@ -75,17 +79,37 @@ def llm_config(spec: DeploymentSpec) -> LLMConfig:
             "tensor_parallel_size": spec.tensor_parallel,
             "pipeline_parallel_size": spec.pipeline_parallel,
             "trust_remote_code": False,
+            **_lora(spec),
             **options,
         },
         accelerator_type=spec.accelerator_type,
         accelerator_config=None if spec.needs("GPU") else CPUConfig(),
-        placement_group_config={"bundles": bundles},
+        placement_group_config={"bundles": bundles, "strategy": spec.placement_strategy},
         deployment_config=_replicas(spec),
-        runtime_env={"env_vars": {"VLLM_CPU_KVCACHE_SPACE": str(cache)}} if cache else None,
+        runtime_env={"env_vars": environment} if environment else None,
         # The default, 50 ms, is what a citizen would wait before the first word.
         experimental_configs={"stream_batching_interval_ms": 0},
         log_engine_metrics=False,
     )
+
+
+def _lora(spec: DeploymentSpec) -> dict[str, Any]:
+    """Adapters in local folders, loaded at start as by vLLM's own `--lora-modules`.
+
+    `ray.serve.llm`'s `lora_config` only takes object stores, so it is not used.
+    """
+    if not spec.adapters:
+        return {}
+    named = zip(spec.adapter_names, spec.adapters, strict=True)
+    return {
+        "enable_lora": True,
+        "max_loras": len(spec.adapters),
+        "max_lora_rank": int(cast(int, spec.engine_options.get("max_lora_rank", 64))),
+        "lora_modules": [
+            {"name": name, "path": str(one.path), "base_model_name": spec.model}
+            for name, one in named
+        ],
+    }
 
 
 def _replicas(spec: DeploymentSpec) -> dict[str, Any]:
@@ -94,7 +118,7 @@ def _replicas(spec: DeploymentSpec) -> dict[str, Any]:
         "max_queued_requests": spec.max_replicas * spec.max_ongoing_requests + SPARE,
         "health_check_period_s": 5,
         "health_check_timeout_s": 60,
-        "graceful_shutdown_timeout_s": 3,
+        "graceful_shutdown_timeout_s": spec.drain_timeout_s,
         "ray_actor_options": {"num_cpus": 0},  # the bundles are the whole reservation
     }
     if spec.max_replicas == spec.min_replicas:
@@ -128,7 +152,8 @@ class Ingress(OpenAiIngress):
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """The routes; Ray Serve asks for them after the constructor."""
-        app = engine_app(self._spec.model, self._gate, self.alive)
+        spec = self._spec
+        app = engine_app(spec.model, self._gate, self.alive, spec.adapter_names)
         app.post("/v1/chat/completions")(self.chat_held)
         app.post("/v1/completions")(self.completions_held)
         app.add_exception_handler(OpenAIHTTPException, _on_engine_error)
@@ -138,13 +163,17 @@ class Ingress(OpenAiIngress):
 
     async def chat_held(self, body: ChatCompletionRequest, request: Request) -> Response:
         """Chat, once there is a place."""
-        check_model(body.model, self._spec.model)
+        check_model(body.model, self._spec.model, self._spec.adapter_names)
         return Held(self._gate, partial(self.chat, body, request))
 
     async def completions_held(self, body: CompletionRequest, request: Request) -> Response:
         """Completion, once there is a place."""
-        check_model(body.model, self._spec.model)
+        check_model(body.model, self._spec.model, self._spec.adapter_names)
         return Held(self._gate, partial(self.completions, body, request))
+
+    def _get_configured_serve_handle(self, model_id: str) -> DeploymentHandle[Any]:
+        # Ray would have the replica download an adapter; ours are all loaded in every replica.
+        return super()._get_configured_serve_handle(self._spec.model)
 
     async def alive(self) -> None:
         """Ask the engine itself.

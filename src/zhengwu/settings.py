@@ -34,6 +34,10 @@ class Settings(BaseSettings):
     """Ray Serve's HTTP port, on 127.0.0.1 only: the engines have no authentication of their own."""
     ray_port: Port = 6390
     """Ray's GCS port. Never 6379, which is Redis's."""
+    pool_host: str = "127.0.0.1"
+    """Where Ray listens. Another address of this machine lets further nodes join."""
+    pool_nodes: int = Field(default=1, ge=1, le=1000)
+    """Nodes to wait for, this one included, before models are deployed."""
 
     weights: Path = Path("~/.cache/zhengwu/weights")
     weight_sources: Annotated[tuple[WeightSource, ...], NoDecode] = (
@@ -90,6 +94,11 @@ class Settings(BaseSettings):
     def log_dir(self) -> Path:
         """Logs of the processes of the stack."""
         return self.home / "logs"
+
+    @property
+    def catalogue_dir(self) -> Path:
+        """Model cards of the operator's own, departments' adapters among them."""
+        return self.home / "catalogue"
 
     @property
     def store_dir(self) -> Path:

@@ -11,12 +11,14 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 import psutil
 
-from zhengwu.serving.spec import PoolSpec
+from zhengwu.serving.pool_state import DeploymentState, PoolState, read_state, write_file
+from zhengwu.serving.spec import DeploymentSpec, PoolSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAT = "qwen2.5-coder-1.5b-instruct-q4"
@@ -84,6 +86,39 @@ class Pool:
             assert time.monotonic() < deadline, self.log[-4000:]
             time.sleep(0.2)
 
+    def state(self) -> PoolState:
+        """What the pool says of itself."""
+        found = read_state(self._file)
+        assert found is not None, self.log[-4000:]
+        return found
+
+    def change(
+        self, *deployments: DeploymentSpec, drained_nodes: tuple[str, ...] = (), seconds: float = 90
+    ) -> PoolState:
+        """Ask for other deployments; what the pool says became of it."""
+        spec = PoolSpec.model_validate_json(self._file.read_bytes())
+        fields = {"deployments": deployments or spec.deployments, "revision": spec.revision + 1}
+        fresh = spec.model_copy(update={**fields, "drained_nodes": drained_nodes})
+        write_file(self._file, fresh.model_dump_json())
+        self.process.send_signal(signal.SIGHUP)
+        self.until(lambda: self.state().revision == fresh.revision, seconds)
+        return self.state()
+
+    def until(self, condition: Callable[[], bool], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None, self.log[-4000:]
+            assert time.monotonic() < deadline, self.log[-4000:]
+            time.sleep(0.2)
+
+    def deployment(self, model: str) -> DeploymentState:
+        return next(one for one in self.state().deployments if one.model == model)
+
+    def replicas(self, model: str) -> list[psutil.Process]:
+        """The processes that run `model`."""
+        own = psutil.Process(self.process.pid).children(recursive=True)
+        return [p for p in own if f"ServeReplica:{model}@" in " ".join(_command(p))]
+
     def get(self, path: str) -> tuple[int, Any]:
         """Status and JSON body of a GET."""
         try:
@@ -94,7 +129,13 @@ class Pool:
 
     def replica(self, model: str) -> psutil.Process:
         """The process that runs `model`."""
-        for process in psutil.Process(self.process.pid).children(recursive=True):
-            if f"ServeReplica:{model}" in " ".join(process.cmdline()):
-                return process
+        for process in self.replicas(model):
+            return process
         raise AssertionError(f"no replica of {model}")
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []

@@ -66,6 +66,8 @@ def limits(
         options = limits_bench.speed(options)
     with failures(as_json):
         show(asyncio.run(limits_bench.bench(read_settings().database, options, progress)))
+
+
 @app.command(help="经 Ray Serve 与直接访问引擎相比，首词元晚多少。")
 def pool(
     model: Annotated[str, typer.Option(help="llama.cpp 模型")] = "qwen2.5-coder-0.5b-instruct-q4",
