@@ -7,6 +7,7 @@ An entry is an address, a network (CIDR) or a host name, each with an optional p
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from zhengwu.errors import SettingsError
@@ -16,6 +17,7 @@ Network = IPv4Network | IPv6Network
 NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
 
+@lru_cache(4096)
 def parse_address(text: str) -> Address | None:
     """Return the address that `text` writes out; None if it is anything else."""
     try:

@@ -3,6 +3,7 @@
 `egress.py` asks here at the point of connecting, and nobody else connects.
 """
 
+from functools import lru_cache
 from typing import Literal
 
 from yarl import URL
@@ -60,13 +61,18 @@ def address_of(upstream: Upstream, path: str) -> URL:
     Raises:
         EgressRefused: the path or the upstream's own address is not plain.
     """
+    return _joined(upstream.name, upstream.base_url, path)
+
+
+@lru_cache(4096)
+def _joined(name: str, base_url: str, path: str) -> URL:
     plain = path.strip("/")
     if not plain or any(bad in path for bad in ("//", "..", "\\", "?", "#", "%", "@", ":")):
         raise EgressRefused(f"请求路径“{path}”不合规，已拒绝")
     try:
-        base = URL(upstream.base_url)
+        base = URL(base_url)
     except ValueError as error:
-        raise EgressRefused(f"上游“{upstream.name}”的地址 {upstream.base_url} 不合规") from error
+        raise EgressRefused(f"上游“{name}”的地址 {base_url} 不合规") from error
     if base.query_string or base.fragment:
-        raise EgressRefused(f"上游“{upstream.name}”的地址 {upstream.base_url} 不应带参数")
+        raise EgressRefused(f"上游“{name}”的地址 {base_url} 不应带参数")
     return base.joinpath(plain)
