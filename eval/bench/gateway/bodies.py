@@ -1,5 +1,6 @@
 """Distinct request bodies: ordinary Chinese questions of 200 characters. Knows no network."""
 
+import itertools
 import random
 from collections.abc import Iterator
 
@@ -31,11 +32,12 @@ _ASK = (
 
 
 def questions(seed: int) -> Iterator[str]:
-    """Questions of `CHARACTERS` characters without end; a number in words makes each distinct."""
+    """Questions of `CHARACTERS` characters without end.
+
+    A number in words makes each distinct within a seed, the sentences between seeds.
+    """
     chance = random.Random(seed)
-    number = seed * 10_000_000
-    while True:
-        number += 1
+    for number in itertools.count(1):
         text = f"第{''.join(_DIGITS[int(d)] for d in str(number))}号来信："
         while len(text) < CHARACTERS:
             text += f"{chance.choice(_WHO)}{chance.choice(_DO)}，{chance.choice(_ASK)}？"

@@ -33,6 +33,9 @@ class Plan:
     requests: int = 0
     streams: int = 0
     tokens: int = 0
+    reference: int = 0
+    """So many of the streams go to `reference_port` instead, and are measured apart."""
+    reference_port: int = 0
     ramp_s: float = 5.0
     seed: int = 1
     path: str = "/v1/chat/completions"
@@ -58,6 +61,7 @@ class Counted:
     p99_ms: float = 0.0
     longest_ms: float = 0.0
     dropped: int = 0
+    reference_p99_ms: float = 0.0
 
 
 def percentiles(counted: Counted, milliseconds: "array[float]") -> Counted:
@@ -184,30 +188,36 @@ class Streams(asyncio.Protocol):
 
 
 async def streams(plan: Plan) -> Counted:
-    """`streams` at once, started evenly over `ramp_s`."""
+    """`streams` at once, started evenly over `ramp_s`; those of the reference among them."""
     loop = asyncio.get_running_loop()
-    counted, gaps = Counted(), array("d")
+    counted, gaps, reference = Counted(), array("d"), array("d")
     texts = bodies(plan.model, plan.seed, plan.tokens)
     began = time.perf_counter()
+    together = plan.streams + plan.reference
 
-    async def one(number: int) -> None:
-        await asyncio.sleep(number * plan.ramp_s / plan.streams)
+    async def one(number: int, port: int, into: "array[float]") -> bool:
+        await asyncio.sleep(number * plan.ramp_s / together)
         body = next(texts)
         request = plan.head() + b"%d\r\n\r\n" % len(body) + body
-        counted.sent += 1
         transport, stream = await loop.create_connection(
-            lambda: Streams(request, gaps), "127.0.0.1", plan.port
+            lambda: Streams(request, into), "127.0.0.1", port
         )
         whole = await stream.ended
         transport.close()
         if whole and stream.status == b"HTTP/1.1 200" and stream.tokens == plan.tokens:
-            counted.answered += 1
-            return
-        counted.dropped += 1
+            return True
         _fail(counted, f"{stream.status!r}, {stream.tokens} of {plan.tokens} tokens")
+        return False
 
-    await asyncio.gather(*(one(number) for number in range(plan.streams)))
+    every = together // plan.reference if plan.reference else together + 1
+    aside = {number for number in range(every - 1, together, every)}
+    ours = [one(n, plan.port, gaps) for n in range(together) if n not in aside]
+    others = [one(n, plan.reference_port, reference) for n in sorted(aside)]
+    ends = await asyncio.gather(*ours, *others)
+    counted.sent, counted.answered = len(ours), sum(ends[: len(ours)])
+    counted.dropped = counted.sent - counted.answered
     counted.seconds = time.perf_counter() - began
+    counted.reference_p99_ms = percentiles(Counted(), reference).p99_ms
     return percentiles(counted, gaps)
 
 
