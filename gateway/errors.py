@@ -19,7 +19,9 @@ ZhengwuError
     ├── QuestionTooLong     more characters than the setting allows
     ├── PageNotBuilt        the pages were never built
     ├── PortTaken           another process listens there
-    └── AlreadyRunning      another gateway works on the same SQLite database
+    ├── AlreadyRunning      another gateway works on the same SQLite database
+    ├── NeedsServerDatabase several processes on SQLite
+    └── WorkersFailed       processes that end as soon as they have started
 
 Two shapes go out: OpenAI's for `/v1`, ours for everything else. Never a stack trace.
 """
@@ -168,6 +170,18 @@ class AlreadyRunning(GatewayError):
     """Another gateway works on the same SQLite database."""
 
     code = "already_running"
+
+
+class NeedsServerDatabase(GatewayError):
+    """Several processes on SQLite."""
+
+    code = "needs_server_database"
+
+
+class WorkersFailed(GatewayError):
+    """Processes that end as soon as they have started."""
+
+    code = "workers_failed"
 
 
 STATUS: Mapping[str, int] = MappingProxyType(

@@ -1,7 +1,9 @@
 """Serves the gateway with uvicorn: one process, one socket, bound before anything else starts."""
 
+import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -44,14 +46,22 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-async def serve(settings: Settings, make_asker: MakeAsker, environment: Mapping[str, str]) -> None:
+async def serve(
+    settings: Settings,
+    make_asker: MakeAsker,
+    environment: Mapping[str, str],
+    shared: bool = False,
+) -> None:
     """Serve until Ctrl-C or SIGTERM.
+
+    As one of several on the address (`shared`) also until standard input ends: it does when the
+    process that started them is gone.
 
     Raises:
         PortTaken: the address cannot be listened on.
         AlreadyRunning: another gateway works on the same SQLite database.
     """
-    with alone(settings), bind(settings.gateway_host, settings.gateway_port) as listener:
+    with alone(settings), bind(settings.gateway_host, settings.gateway_port, shared) as listener:
         async with open_engine(settings) as engine:
             secret = await ensure_admin_key(engine)
             if secret:
@@ -59,7 +69,20 @@ async def serve(settings: Settings, make_asker: MakeAsker, environment: Mapping[
             async with open_parts(settings, engine, make_asker, environment) as parts:
                 server = make_server(create_app(settings, parts))
                 spare_the_collector()
+                if shared:
+                    end_with_input(server)
                 await server.serve(sockets=[listener])
+
+
+def end_with_input(server: uvicorn.Server) -> None:
+    """End `server` when standard input ends."""
+
+    def look() -> None:
+        if not os.read(sys.stdin.fileno(), 1024):
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            server.should_exit = True
+
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), look)
 
 
 def spare_the_collector() -> None:
@@ -101,8 +124,8 @@ def _take(path: Path) -> FileLock:
     return lock
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket. Callers who come before the application is ready wait in its queue.
+def bind(host: str, port: int, shared: bool = False) -> socket.socket:
+    """A listening socket, alone on its address unless `shared`. Callers who come before the application is ready wait in its queue.
 
     Raises:
         PortTaken: another process listens there, or the address is not this machine's.
@@ -110,6 +133,8 @@ def bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind((host, port))
         listener.listen(BACKLOG)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+import psutil
 import pytest
 
 from zhengwu.gateway.server import bind
@@ -37,12 +38,17 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-async def launch(home: Path, port: int) -> asyncio.subprocess.Process:
+async def launch(
+    home: Path, port: int, *options: str, database: str | None = None
+) -> asyncio.subprocess.Process:
+    given = {"ZHENGWU_DATABASE_URL": database} if database else {}
+    module = "zhengwu.cli.app" if options else "tests.gateway.gateway_process"
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.gateway.gateway_process",
+        sys.executable, "-m", module, *options,
         cwd=ROOT,
         env={
             **os.environ,
+            **given,
             "PYTHONPATH": str(ROOT / "src"),
             "ZHENGWU_HOME": str(home),
             "ZHENGWU_GATEWAY_PORT": str(port),
@@ -140,3 +146,35 @@ async def test_a_second_gateway_on_the_same_sqlite_is_refused(tmp_path: Path) ->
 def test_binding_either_family(host: str) -> None:
     with bind(host, 0) as listener:
         assert listener.getsockname()[1] > 0
+
+
+@pytest.mark.postgres
+async def test_several_processes_share_an_address_and_replace_each_other(
+    tmp_path: Path, database_url: str
+) -> None:
+    if database_url.startswith("sqlite"):
+        process = await launch(tmp_path, free_port(), "gateway", "--workers", "2")
+        _, err = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 1 and "PostgreSQL" in err.decode()
+        return
+    port = free_port()
+    process = await launch(tmp_path, port, "gateway", "--workers", "2", database=database_url)
+    try:
+        await answering(f"http://127.0.0.1:{port}", process)
+        workers = psutil.Process(process.pid).children()
+        assert len(workers) == 2
+        workers[0].kill()
+        async with asyncio.timeout(60):
+            while len(alive := {w.pid for w in psutil.Process(process.pid).children()}) < 2 or (
+                workers[0].pid in alive
+            ):
+                await asyncio.sleep(0.1)
+        await answering(f"http://127.0.0.1:{port}", process)
+        children = psutil.Process(process.pid).children()
+        process.kill()  # the workers see their input end
+        _, alive_still = await asyncio.to_thread(psutil.wait_procs, children, 30)
+        assert alive_still == []
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
