@@ -11,9 +11,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from zhengwu.cli.leaks import ground
 from zhengwu.cli.output import failures, show
 from zhengwu.cli.pooled import open_chat, open_embedder
 from zhengwu.eval import tasks
+from zhengwu.eval.leaks.run import run as run_leaks
 from zhengwu.eval.pii.run import run as run_pii
 from zhengwu.eval.questions import generate as questions
 from zhengwu.eval.tasks import Engines, Run
@@ -133,6 +135,26 @@ def pii(
     """Run the task. It takes seconds and has no model calls, so `--resume` starts again."""
     with failures(as_json):
         show(run_pii(cases, out, limit, seed, count))
+
+
+@app.command(help="泄漏测试：生成请求并注入故障，在“外部模型”的日志里数不该出现的内容。")
+def leaks(
+    cases: Annotated[int, typer.Option("--cases", min=1, help="请求数")] = 10_000,
+    seed: Seed = 0,
+    out: Out = OUT,
+    as_json: JsonOnly = False,
+) -> None:
+    """Run the task over doubles on the loopback; fails when anything leaked."""
+
+    async def body() -> dict[str, Any]:
+        async with ground() as (drives, outside):
+            return await run_leaks(cases, seed, out, drives, outside.seen)
+
+    with failures(as_json):
+        scores = asyncio.run(body())
+        show(scores)
+    if scores["leaks"]:
+        raise typer.Exit(1)
 
 
 def _run(task: Task, chat: bool, vectors: bool, as_json: bool) -> None:

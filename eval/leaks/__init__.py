@@ -1,0 +1,1 @@
+"""Does anything that must stay reach the outside, whatever breaks meanwhile?"""
