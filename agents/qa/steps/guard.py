@@ -1,16 +1,15 @@
 """guard_input, detect_grade and guard_output: what may come in, and what may go out."""
 
-import re
 from dataclasses import replace
 
 from zhengwu.agents.qa.events import Retract, Sentence, Status
 from zhengwu.agents.qa.replies import guards
 from zhengwu.agents.qa.state import Emit, State
 from zhengwu.pii.detect import detect
+from zhengwu.pii.marks import marks
 from zhengwu.rag.text.normalise import normalise
 
 SECRET, PERSONAL = 4, 3
-_SECRECY_MARK = re.compile(r"(?:绝密|机密|秘密)\s*(?:★|☆|级文件)")
 _NEVER_SHOWN = frozenset({"identity_card", "bank_card", "mobile"})
 
 
@@ -25,9 +24,10 @@ async def guard_input(state: State, emit: Emit) -> State:
 
 async def detect_grade(state: State, emit: Emit) -> State:
     """Grade the question by what is in it (DESIGN §4); grade 4 ends here."""
-    if _SECRECY_MARK.search(normalise(state.question.text)):
+    met = marks(state.question.text)
+    if met and met[0].grade >= SECRET:
         return replace(state, grade=SECRET).ends(Status.SENSITIVE, "问题带有涉密标识")
-    if detect(state.question.text):
+    if met or detect(state.question.text):
         return replace(state, grade=PERSONAL)
     return state
 
