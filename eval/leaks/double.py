@@ -8,7 +8,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 ANSWER = json.dumps(
@@ -43,9 +43,11 @@ class Double:
     name: str
     port: int = 0
     seen: list[bytes] = field(default_factory=list[bytes])
+    open: set[asyncio.StreamWriter] = field(default_factory=set[asyncio.StreamWriter])
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection until it closes."""
+        self.open.add(writer)
         try:
             while await self._one(reader, writer):
                 pass
@@ -53,6 +55,9 @@ class Double:
             pass
         finally:
             writer.close()
+            with suppress(ConnectionError, ssl.SSLError, TimeoutError):
+                await asyncio.wait_for(writer.wait_closed(), 1)
+            self.open.discard(writer)
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -112,3 +117,7 @@ async def running(name: str, tls: ssl.SSLContext | None = None) -> AsyncGenerato
         yield double
     finally:
         server.close()
+        for writer in double.open:
+            writer.transport.abort()
+        while double.open:
+            await asyncio.sleep(0.01)
