@@ -23,6 +23,7 @@ MOST_CONTEXT = 8.0
 WEAK = 4.0
 RARE = 1.0
 """A character that is rare elsewhere is likely in a given name."""
+_PLACE_ENDS = frozenset("镇村乡苑组冲湾塘坪坡庙庵祠嘴府湖溪桥岭屯寨街路巷园甸潭")
 _TITLES = frozenset({"先生", "女士", "小姐", "老师", "老板", "总", "某", "某某", "氏", "家", "姓"})
 _PLACE_AFTER = re.compile(
     r"[队城岛市州省县区镇乡村港湾河山湖路街桥站]|公[园司]|球场|商务区|森林|雨林|水岸|主场|客场"
@@ -47,6 +48,8 @@ class Lexicon:
     before: re.Pattern[str]
     after: re.Pattern[str]
     never: frozenset[str]
+    titles: frozenset[str]
+    """What follows a surname and is no given name."""
     sounds: re.Pattern[str]
     places: frozenset[str]
 
@@ -67,6 +70,7 @@ def lexicon() -> Lexicon:
         before=re.compile(f"(?:{'|'.join(cues['before'])})[、：:\\s“]?$"),
         after=re.compile(f"[（(）)\\s”]?(?:{'|'.join(cues['after'])})"),
         never=frozenset(cues["never"]),
+        titles=_TITLES | {*cues["before"], *cues["after"]},
         sounds=_sounds(foreign),
         places=frozenset(cues["places"]),
     )
@@ -132,7 +136,9 @@ def _from(
     for size in (lead + 1, lead + 2):
         end = at + size
         name = text[at:end]
-        if len(name) < size or not _ALL_HAN.fullmatch(name) or name[lead:] in _TITLES:
+        if len(name) < size or not _ALL_HAN.fullmatch(name) or name[lead:] in known.titles:
+            continue
+        if size > lead + 1 and name[-1] in _PLACE_ENDS:
             continue
         given = [min(known.given.get(sign, RARE), 4.0) for sign in name[lead:]]
         score = 0.55 * value + (0.8 * given[0] if size == lead + 1 else 0.45 * sum(given)) - 3.4
