@@ -2,7 +2,6 @@
 
 import asyncio
 
-import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from zhengwu.db.engine import open_database
@@ -43,9 +42,8 @@ async def test_what_fell_out_of_memory_is_in_the_database(engine: AsyncEngine) -
     assert [await sessions.grade([key]) for key in "abcd"] == [3, 3, 3, 3]
 
 
-@pytest.mark.parametrize("url", ["sqlite+aiosqlite:////nowhere/at/all.db"])
-async def test_without_a_database_it_fails_closed_and_this_process_remembers(url: str) -> None:
-    engine = open_database(url)
+async def test_without_a_database_it_fails_closed() -> None:
+    engine = open_database("postgresql+psycopg://postgres@127.0.0.1:9/none")  # nobody listens
     grading = Grading(DatabaseSessions(engine))
     body = {"messages": [{"content": "居住证怎么办？"}], "user": "u"}
     assert (await grading.grade_request(CALLER, "1", body)).grade == 3
