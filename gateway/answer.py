@@ -32,6 +32,7 @@ class GovernedAnswer(Response):
         sender = EventSender(send, self._metrics)
         whole: bytes | None = None
         headers: Headers = []
+        relayed: Relayed | None = None
         try:
             async with UntilLeft(receive), self._governed.open(self._asked) as relayed:
                 note(scope, model=relayed.model, grade=relayed.grade)
@@ -41,7 +42,8 @@ class GovernedAnswer(Response):
                 else:
                     whole = await relayed.whole()
         except ReaderLeft:
-            note(scope, outcome="left")
+            if relayed is None or not relayed.ended:
+                note(scope, outcome="left")
             return
         except ZhengwuError as error:
             if not sender.began:

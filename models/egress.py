@@ -8,8 +8,8 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -30,6 +30,25 @@ AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
 """Family, kind, protocol, canonical name, and (host, port, …), as `socket.getaddrinfo` has it."""
 PASSED_HEADERS = ("x-request-id", "traceparent", "tracestate")
 KEPT_HEADERS = ("content-type", "retry-after", "date", "x-request-id", "content-disposition")
+
+
+@dataclass
+class _Noted:
+    """What was noted about one request."""
+
+    connected: bool = False
+    """A connection was opened for it; else it went over one that was open already."""
+
+
+_NOTED: ContextVar[_Noted | None] = ContextVar("_NOTED", default=None)
+
+
+def _make_socket(address: AddressInfo) -> socket.socket:
+    """Make the socket for one address, the last moment before it connects."""
+    noted = _NOTED.get()
+    if noted is not None:
+        noted.connected = True
+    return socket.socket(*address[:3])
 
 
 class _PoolResolver(AbstractResolver):
@@ -53,11 +72,11 @@ class _PoolResolver(AbstractResolver):
 
     def make_socket(self, address: AddressInfo) -> socket.socket:
         """Make the socket for one address, the last moment before it connects."""
-        family, kind, protocol, _, (host, port, *_) = address
+        host, port, *_ = address[4]
         known = self._pool.has_address(str(host), int(port))
         if not known and not self._is_vouched(str(host), int(port)):
             raise off_pool(str(host), int(port))
-        return socket.socket(family, kind, protocol)
+        return _make_socket(address)
 
     def _is_vouched(self, address: str, port: int) -> bool:
         return any(
@@ -184,6 +203,7 @@ class Egress:
         """
         for fresh in (False, True):
             noted = _Noted()
+            _NOTED.set(noted)
             try:
                 return await self._session(on_pool, fresh).request(
                     call.method,
@@ -192,12 +212,11 @@ class Egress:
                     headers=headers,
                     allow_redirects=False,
                     timeout=self._timeout_of(call.patience),
-                    trace_request_ctx=noted,
                 )
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 stale = isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError)
                 stale = stale or type(error) is aiohttp.ClientOSError
-                if stale and noted.reused and not fresh:
+                if stale and not noted.connected and not fresh:
                     continue
                 raise UpstreamDown(
                     f"连不上上游“{upstream.name}”（{url.host}:{url.port}）：{_why(error)}"
@@ -223,20 +242,17 @@ class Egress:
                 limit=self._connections,
                 ssl=self._trust or True,
                 resolver=guard or aiohttp.ThreadedResolver(),
-                socket_factory=guard.make_socket if guard else None,
+                socket_factory=guard.make_socket if guard else _make_socket,
                 use_dns_cache=not on_pool,
                 force_close=fresh,
                 # Shorter than the servers' own (uvicorn and llama.cpp: 5 s).
                 keepalive_timeout=None if fresh else 4,
             )
-            trace = aiohttp.TraceConfig()
-            trace.on_connection_reuseconn.append(_note_reuse)
             self._sessions[on_pool, fresh] = aiohttp.ClientSession(
                 connector=connector,
                 timeout=self._timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,  # a proxy would be an address that nobody checked
-                trace_configs=[trace],
             )
         return self._sessions[on_pool, fresh]
 
@@ -254,21 +270,6 @@ class Egress:
                 )
             headers["Authorization"] = f"Bearer {key}"
         return headers
-
-
-@dataclass
-class _Noted:
-    """What was noted about one request."""
-
-    reused: bool = False
-
-
-async def _note_reuse(
-    _: aiohttp.ClientSession,
-    context: SimpleNamespace,
-    __: aiohttp.TraceConnectionReuseconnParams,
-) -> None:
-    context.trace_request_ctx.reused = True
 
 
 def _why(error: BaseException) -> str:

@@ -47,6 +47,11 @@ class Relayed:
         return self._passage.grade
 
     @property
+    def ended(self) -> bool:
+        """Whether the answer has gone by to its end."""
+        return self._passage.meter.done
+
+    @property
     def reservation(self) -> Reservation | None:
         """What is held for it under its caller's limits."""
         return self._passage.reservation

@@ -114,17 +114,16 @@ async def caller_of(request: Request, callers: Authenticates) -> Caller:
     Raises:
         KeyRefused: there is none, or it may not be used.
     """
-    caller = await callers.caller(bearer(request.headers.get("authorization")))
-    note(request.scope, key=caller.key_id)
-    return caller
+    return await _caller(request, callers, request.headers.get("authorization"))
 
 
 async def asked_of(
     request: Request, callers: Authenticates, path: str, kind: Kind = "chat"
 ) -> Asked:
     """The request as the governed path takes it."""
-    caller = await caller_of(request, callers)
-    headers = request.headers
+    # One pass over the headers; looking each up in Starlette's view is a pass of its own.
+    headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in request.scope["headers"]}
+    caller = await _caller(request, callers, headers.get("authorization"))
     passed = {name: headers[name] for name in PASSED_HEADERS if name in headers}
     name = request_id(request.scope)
     return Asked(
@@ -138,6 +137,12 @@ async def asked_of(
         session=headers.get(SESSION_HEADER),
         headers={**passed, "x-request-id": name},
     )
+
+
+async def _caller(request: Request, callers: Authenticates, given: str | None) -> Caller:
+    caller = await callers.caller(bearer(given))
+    note(request.scope, key=caller.key_id)
+    return caller
 
 
 def _seen(caller: Caller, governed: Governed) -> Iterable[ServedModel]:
