@@ -125,7 +125,9 @@ def _take(path: Path) -> FileLock:
 
 
 def bind(host: str, port: int, shared: bool = False) -> socket.socket:
-    """A listening socket, alone on its address unless `shared`. Callers who come before the application is ready wait in its queue.
+    """A listening socket, alone on its address unless `shared`.
+
+    Callers who come before the application is ready wait in its queue.
 
     Raises:
         PortTaken: another process listens there, or the address is not this machine's.

@@ -1,4 +1,4 @@
-"""Several gateway processes on one address: started together, replaced when one dies, ended together.
+"""Several gateway processes on one address, started, replaced when one dies, ended together.
 
 Each binds the address itself (SO_REUSEPORT), so the kernel spreads connections over them. Knows
 processes; what one of them does is `server.py`'s.

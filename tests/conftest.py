@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
@@ -22,6 +23,8 @@ from tests.needs import need
 from zhengwu.db.engine import open_database
 from zhengwu.db.migrate import migrate
 
+hypothesis.settings.register_profile("no time is asserted", deadline=None)
+hypothesis.settings.load_profile("no time is asserted")
 POSTGRES = "postgresql://postgres@127.0.0.1:5432"
 _CONNECT, _CONNECT_EX = socket.socket.connect, socket.socket.connect_ex
 _attempts: list[str] = []
