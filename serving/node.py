@@ -63,12 +63,15 @@ def join(
         command += [f"--{option}={value}"] if value is not None else []
     command += [f"--resources={json.dumps(dict(resources))}"] if resources else []
     command += [f"--node-ip-address={host}"] if host else []
-    for _ in range(TRIES):
+    for left in reversed(range(TRIES)):
         began = time.monotonic()
         stopped, status = _run(command, environment)
-        if stopped or status == 0 or time.monotonic() - began > STARTED_S:
-            break  # Ray gives up on a start that took 30 s, as on a busy machine it may
-    return 0 if stopped else status
+        if stopped or status == 0:
+            return 0
+        if not left or time.monotonic() - began > STARTED_S:
+            return status
+        # Ray gives up on a start that took 30 s, as on a busy machine it may.
+    raise AssertionError("unreachable")
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> tuple[bool, int]:
