@@ -16,6 +16,8 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
+import psutil
+
 from zhengwu.serving.errors import PoolError, SpecError
 from zhengwu.serving.processes import (
     adopt_orphans,
@@ -25,6 +27,7 @@ from zhengwu.serving.processes import (
 )
 
 STOP_S = 10.0
+LOOK_S = 1.0
 TRIES, STARTED_S = 3, 60.0
 
 
@@ -94,10 +97,34 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> tuple[bool, 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     try:
-        status = process.wait()
+        status = _wait(process)
         return stopped, status
     finally:
         end_descendants(STOP_S if stopped else 0.0)
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Until Ray ends, or until the node was drained: `ray start --block` stays on after that."""
+    seen = False
+    while True:
+        try:
+            return process.wait(LOOK_S)
+        except subprocess.TimeoutExpired:
+            there = "raylet" in _names_below()
+        if seen and not there:
+            return 0
+        seen = seen or there
+
+
+def _names_below() -> set[str]:
+    names: set[str] = set()
+    for child in psutil.Process().children(recursive=True):
+        try:
+            if child.status() != psutil.STATUS_ZOMBIE:
+                names.add(child.name())
+        except psutil.NoSuchProcess:
+            continue
+    return names
 
 
 def _environment(token_file: Path) -> dict[str, str]:
