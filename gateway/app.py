@@ -16,6 +16,7 @@ from zhengwu.gateway.edge.body_limit import BodyLimit
 from zhengwu.gateway.edge.catch import Catch
 from zhengwu.gateway.edge.direct import Direct, Endpoint
 from zhengwu.gateway.edge.edge import Edge
+from zhengwu.gateway.edge.idempotency import Idempotency
 from zhengwu.gateway.edge.observe import Records
 from zhengwu.gateway.edge.rate_limit import RULES, RateLimit, Rule
 from zhengwu.gateway.errors import Problem, from_error, from_status, from_validation
@@ -24,11 +25,19 @@ from zhengwu.gateway.governed.ports import Authenticates
 from zhengwu.gateway.metrics import Metrics
 from zhengwu.gateway.pages import Pages, page_routes
 from zhengwu.gateway.reply import note, problem_response
+from zhengwu.gateway.routes.batches import batch_routes
+from zhengwu.gateway.routes.completions import completion_routes
+from zhengwu.gateway.routes.files import PATH as FILES
+from zhengwu.gateway.routes.files import file_routes
 from zhengwu.gateway.routes.kb import KnowledgeReader, kb_routes
 from zhengwu.gateway.routes.openai import openai_posts, openai_routes
 from zhengwu.gateway.routes.ops import Check, ops_routes
 from zhengwu.gateway.routes.qa import Asker, qa_routes
+from zhengwu.gateway.routes.rerank import rerank_routes
+from zhengwu.gateway.routes.responses import responses_routes
 from zhengwu.gateway.stream import ReaderLeft
+from zhengwu.gateway.wire.parts import WireParts
+from zhengwu.gateway.wire.through import Asking
 from zhengwu.settings import Settings
 
 
@@ -43,6 +52,7 @@ class Parts:
     checks: Sequence[Check]
     pages: Pages
     metrics: Metrics
+    wire: WireParts
     rules: Sequence[Rule] = RULES
 
 
@@ -79,10 +89,12 @@ HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, An
 def create_app(settings: Settings, parts: Parts) -> ASGIApp:
     """The gateway as an ASGI application: the edge, in order, around the routes."""
     posts = openai_posts(parts.governed, parts.callers, parts.metrics)
+    uploads = {FILES: settings.max_upload_mb << 20}
     edge = [
         Middleware(Edge, records=Records(parts.metrics)),
         Middleware(RateLimit, callers=parts.callers, rules=parts.rules),
-        Middleware(BodyLimit),
+        Middleware(BodyLimit, uploads=uploads),
+        Middleware(Idempotency, callers=parts.callers, kept=parts.wire.kept),
         Middleware(Direct, endpoints=posts),
     ]
     app: ASGIApp = _routes(settings, parts, posts)
@@ -99,8 +111,14 @@ def _routes(settings: Settings, parts: Parts, posts: Mapping[str, Endpoint]) -> 
         redoc_url=None,
         exception_handlers=HANDLERS,
     )
+    asking, wire = Asking(parts.callers), parts.wire
     for routes in (
         openai_routes(parts.governed, parts.callers, posts),
+        completion_routes(asking, wire.opens, parts.metrics),
+        responses_routes(asking, wire, parts.metrics),
+        rerank_routes(asking, wire.opens),
+        file_routes(asking, wire.files),
+        batch_routes(asking, wire.batches, wire.files),
         qa_routes(settings, parts.asker, parts.metrics),
         kb_routes(settings, parts.knowledge),
         ops_routes(parts.checks, parts.metrics),

@@ -23,7 +23,7 @@ ZhengwuError
     ├── NeedsServerDatabase several processes on SQLite
     └── WorkersFailed       processes that end as soon as they have started
 
-Two shapes go out: OpenAI's for `/v1`, ours for everything else. Never a stack trace.
+Three shapes go out: OpenAI's for `/v1`, Cohere's for `/v2`, ours else. Never a stack trace.
 """
 
 import math
@@ -202,6 +202,12 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "question_empty": 422,
         "question_too_long": 413,
         "page_not_built": 503,
+        "invalid_request": 400,
+        "unsupported_parameter": 400,
+        "invalid_value": 400,
+        "not_found": 404,
+        "wrong_state": 409,
+        "idempotency_conflict": 409,
         "limit": 413,
         "outbound": 502,
         "bad_question": 422,
@@ -278,7 +284,7 @@ def from_error(error: ZhengwuError) -> Problem:
         return Problem(500, INTERNAL_CODE, INTERNAL)
     if error.code == "upstream_failed":
         status = _upstream_status(getattr(error, "status", 502))
-    param = "model" if error.code == "unknown_model" else None
+    param = "model" if error.code == "unknown_model" else getattr(error, "param", None)
     wait_s = _wait_of(error)
     return Problem(status, error.code, str(error), param, wait_s)
 
@@ -323,7 +329,9 @@ def from_status(status: int) -> Problem:
 
 
 def body_of(problem: Problem, path: str, request_id: str) -> bytes:
-    """The JSON of `problem`, in OpenAI's shape for `/v1` and in ours elsewhere."""
+    """The JSON of `problem`: OpenAI's shape for `/v1`, Cohere's for `/v2`, ours elsewhere."""
+    if path.startswith("/v2/"):
+        return orjson.dumps({"id": request_id, "message": problem.message})
     if not path.startswith("/v1/"):
         told = {"code": problem.code, "message": problem.message, "request_id": request_id}
         return orjson.dumps({"error": told})

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from uuid import uuid4
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -111,8 +111,15 @@ class ApiKeys:
         Raises:
             KeyRefused: the key is unknown, revoked or past its date.
         """
+        return await self._usable(ApiKey.digest == digest(secret))
+
+    async def usable(self, key_id: str) -> KeyRecord:
+        """The record of a key by its id, like `verify`: for work that it asked for earlier."""
+        return await self._usable(ApiKey.id == key_id)
+
+    async def _usable(self, which: ColumnElement[bool]) -> KeyRecord:
         async with AsyncSession(self._reader) as session:
-            row = await session.scalar(select(ApiKey).where(ApiKey.digest == digest(secret)))
+            row = await session.scalar(select(ApiKey).where(which))
         if row is None:
             raise KeyRefused("密钥无效，请核对后重试，或请管理员用 zhengwu key create 新建。")
         record = _record(row)

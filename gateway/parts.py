@@ -22,11 +22,14 @@ from zhengwu.gateway.pages import Pages
 from zhengwu.gateway.readiness import database_check, health_urls, knowledge_check, pool_check
 from zhengwu.gateway.routes.qa import Asker
 from zhengwu.gateway.served import CHAT_ALIAS, EMBED_ALIAS, served_models
+from zhengwu.gateway.wire.parts import wire_parts
+from zhengwu.gateway.wire.through import Carried
 from zhengwu.models.assemble import assemble
 from zhengwu.models.catalogue import load_catalogue
 from zhengwu.models.client import ChatClient, EmbedClient
 from zhengwu.models.egress import Egress
 from zhengwu.models.keys import read_keys
+from zhengwu.models.rerank import ChatRerank
 from zhengwu.outbound import Outbound
 from zhengwu.rag.index.vectors import Vectors
 from zhengwu.rag.knowledge import Knowledge
@@ -83,13 +86,14 @@ async def open_parts(
         served = served_models(settings, load_catalogue(), keys)
         metrics = Metrics()
         limits = await stack.enter_async_context(open_limits(settings, engine))
+        routing = assemble(served.routes(), egress, served.loads)
         governed = Governed(
             GovernedParts(
                 served=served,
                 grades=Grading(DatabaseSessions(engine)),
                 limits=limits,
                 trail=NoTrail(),
-                routes=assemble(served.routes(), egress, served.loads).routes,
+                routes=ChatRerank(routing.routes, served.by_chat),
                 watches=metrics,
             )
         )
@@ -110,4 +114,5 @@ async def open_parts(
             ),
             pages=Pages(),
             metrics=metrics,
+            wire=wire_parts(engine, Carried(governed)),
         )

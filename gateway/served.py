@@ -17,6 +17,8 @@ from zhengwu.settings import Settings
 
 CHAT_ALIAS, EMBED_ALIAS = "chat", "embed"
 """What applications should ask for: the operator may change the models behind it."""
+RERANK_ALIAS, CHAT_RERANK = "rerank", "chat-logprob"
+"""Where no route file says otherwise, the first is the second: the chat model reranks."""
 OWNER = "zhengwu"
 """Owns the aliases."""
 
@@ -80,6 +82,12 @@ class Served:
                 waiting += [*found.route.fallbacks, *found.route.overflow]
         return tuple(upstream for route in routes for upstream in route.upstreams)
 
+    @property
+    def by_chat(self) -> frozenset[str]:
+        """The names that rerank with a chat model behind them, see `models/rerank.py`."""
+        found = self._names.get(CHAT_RERANK)
+        return frozenset(n for n, m in self._names.items() if found and m.route is found.route)
+
     def routes(self) -> Mapping[str, Route]:
         """The route of each name, aliases too."""
         return {name: model.route for name, model in self._names.items()}
@@ -105,6 +113,11 @@ def served_models(
         *(_model(catalogue.get(upstream.name), upstream, aliases) for upstream in pooled.values()),
         *(_model(card, from_card(card), aliases) for card in closed),
     ]
+    by_chat = catalogue.get(CHAT_RERANK)
+    route = Route((pooled["@chat"],))
+    if RERANK_ALIAS not in (alias.name for alias in aliases):
+        aliases.append(ServedModel(RERANK_ALIAS, by_chat.kind, OWNER, route))
+    models.append(ServedModel(CHAT_RERANK, by_chat.kind, by_chat.family, route, (RERANK_ALIAS,)))
     return Served(models, aliases, loads)
 
 

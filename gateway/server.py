@@ -7,21 +7,25 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 
 import uvicorn
 from filelock import FileLock, Timeout
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp
 
 from zhengwu.db.engine import is_sqlite
 from zhengwu.db.home import open_engine
-from zhengwu.gateway.app import create_app
+from zhengwu.gateway.app import Parts, create_app
 from zhengwu.gateway.edge.observe import LOGGER as ACCESS
 from zhengwu.gateway.errors import AlreadyRunning, PortTaken
 from zhengwu.gateway.keys import ensure_admin_key
 from zhengwu.gateway.parts import MakeAsker, open_parts
+from zhengwu.gateway.pool_load import PoolLoad
+from zhengwu.gateway.wire.later import later_handlers, working_later
+from zhengwu.gateway.wire.through import KeyOwners
 from zhengwu.settings import Settings
 
 GRACE_S = 3
@@ -71,7 +75,18 @@ async def serve(
                 spare_the_collector()
                 if shared:
                     end_with_input(server)
-                await server.serve(sockets=[listener])
+                async with later(settings, engine, parts):
+                    await server.serve(sockets=[listener])
+
+
+@asynccontextmanager
+async def later(settings: Settings, engine: AsyncEngine, parts: Parts) -> AsyncGenerator[None]:
+    """Work on batches and responses in the background while the gateway serves."""
+    async with PoolLoad(settings) as load:
+        owners = KeyOwners(engine)
+        handlers = later_handlers(parts.wire, owners, load.busy, settings.batch_at_once)
+        async with working_later(engine, handlers):
+            yield
 
 
 def end_with_input(server: uvicorn.Server) -> None:

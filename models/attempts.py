@@ -97,6 +97,12 @@ class Attempts:
         now = monotonic()
         self._trials.append(Trial(upstream, now, outcome=outcome, why=why, ended=now))
 
+    def take(self, part: "Attempts") -> None:
+        """Count the attempts of a part of the request, each upstream once for all parts."""
+        self._trials += [t for t in part._trials if t.upstream.identity not in self._tried]
+        self._tried |= part._tried
+        self.answered = part.answered or self.answered
+
     def has(self, upstream: Tried) -> bool:
         """Whether `upstream` was tried already, under whatever name."""
         return upstream.identity in self._tried

@@ -17,10 +17,8 @@ from zhengwu.agents.qa.chat import Chat
 from zhengwu.agents.qa.passage import Passage
 from zhengwu.agents.qa.prompt import messages
 from zhengwu.agents.qa.replies import DATA
-from zhengwu.models.wire import ChatReply, ChatRequest
-
-NEVER = -15.0
-"""The log-probability taken for a word that is not among the likeliest."""
+from zhengwu.models.wire import ChatRequest
+from zhengwu.models.yes_no import TOP, yes_margin
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Judge:
             evidence=passage.core.strip(),
         )
         request = ChatRequest(
-            messages=asked, model=self._model, temperature=0, max_tokens=1, top_logprobs=20
+            messages=asked, model=self._model, temperature=0, max_tokens=1, top_logprobs=TOP
         )
         reply = await self._chat.complete(request, grade)
         margin = yes_margin(reply)
@@ -76,13 +74,6 @@ class Judge:
             usage.prompt_tokens if usage else 0,
             usage.completion_tokens if usage else 0,
         )
-
-
-def yes_margin(reply: ChatReply) -> float:
-    """Log-probability of 是 minus that of 否 at the first token."""
-    # Exactly these tokens: “ 是” with a space is another one, far less likely.
-    top = {a.token: a.logprob for t in reply.logprobs[:1] for a in t.top}
-    return top.get("是", NEVER) - top.get("否", NEVER)
 
 
 def probability(margin: float, question: str, passage: Passage) -> float:

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     max_question_chars: int = Field(default=2000, ge=10, le=20_000)
     max_upload_mb: int = Field(default=100, ge=1, le=2_000)
 
+    batch_at_once: int = Field(default=1, ge=1, le=256)
+    """How many lines of a batch the worker asks side by side."""
+
     @field_validator("weight_sources", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

@@ -22,7 +22,7 @@ class Wire:
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
-        body = await self._remember(request)
+        body = await self.remember(request)
         said = body["messages"][-1]["content"]
         if said == "太长":
             told = {"message": "context length exceeded", "type": "invalid_request_error"}
@@ -52,8 +52,11 @@ class Wire:
         await answer.write(b"data: [DONE]\n\n")
         return answer
 
+    async def completions(self, request: web.Request) -> web.StreamResponse:
+        raise web.HTTPNotFound
+
     async def embeddings(self, request: web.Request) -> web.Response:
-        body = await self._remember(request)
+        body = await self.remember(request)
         texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
         rows = [
             {"object": "embedding", "index": at, "embedding": [float(len(str(text))), 1.0]}
@@ -67,7 +70,7 @@ class Wire:
     async def health(self, request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
 
-    async def _remember(self, request: web.Request) -> dict[str, Any]:
+    async def remember(self, request: web.Request) -> dict[str, Any]:
         body = await request.json()
         self.bodies.append(body)
         self.headers.append(request.headers)
@@ -112,11 +115,12 @@ def _delta(model: str, word: str, last: bool) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def running_upstream() -> AsyncGenerator[Wire]:
+async def running_upstream(wire: Wire | None = None) -> AsyncGenerator[Wire]:
     """The server, on a free port."""
-    wire = Wire()
+    wire = wire or Wire()
     app = web.Application()
     app.router.add_post("/{model}/v1/chat/completions", wire.chat)
+    app.router.add_post("/{model}/v1/completions", wire.completions)
     app.router.add_post("/{model}/v1/embeddings", wire.embeddings)
     app.router.add_get("/{model}/health", wire.health)
     runner = web.AppRunner(app, handler_cancellation=True)

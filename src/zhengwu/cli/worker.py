@@ -10,9 +10,11 @@ from uuid import uuid4
 import typer
 
 from zhengwu.cli.output import failures
-from zhengwu.cli.pooled import PoolLoad, open_embedder
+from zhengwu.cli.pooled import open_embedder
 from zhengwu.db.home import open_engine
-from zhengwu.jobs.queue import JobQueue
+from zhengwu.gateway.pool_load import PoolLoad
+from zhengwu.gateway.wire.later import KINDS
+from zhengwu.jobs.queue import JobQueue, Lane
 from zhengwu.jobs.worker import Worker
 from zhengwu.rag.fill import Filler
 from zhengwu.rag.intake import JOB, Intake
@@ -37,7 +39,8 @@ async def run(settings: Settings) -> None:
         engine = await stack.enter_async_context(open_engine(settings))
         embedder = await stack.enter_async_context(open_embedder(settings, os.environ))
         load = await stack.enter_async_context(PoolLoad(settings))
-        queue = JobQueue(engine, f"{os.uname().nodename}-{os.getpid()}-{uuid4().hex[:6]}")
+        name = f"{os.uname().nodename}-{os.getpid()}-{uuid4().hex[:6]}"
+        queue = JobQueue(engine, name, Lane(KINDS))
         intake = Intake(engine, settings, queue, running=False)
         filler = Filler(engine, settings.store_dir, embedder, load.busy)
         worker = Worker(queue, {JOB: intake.handle}, filler.step, IDLE_S)

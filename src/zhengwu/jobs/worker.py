@@ -8,6 +8,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,8 +21,16 @@ log = logging.getLogger(__name__)
 
 RENEW_S = 5.0
 
+
+@dataclass(frozen=True)
+class Again:
+    """What a handler returns whose job is not done: it is taken up again after a while."""
+
+    after: timedelta = timedelta(0)
+
+
 Report = Callable[[float], None]
-Handler = Callable[[dict[str, Any], Report], Awaitable[dict[str, Any]]]
+Handler = Callable[[dict[str, Any], Report], Awaitable[dict[str, Any] | Again]]
 Background = Callable[[], Awaitable[bool]]
 """One step of background work; False when there was nothing to do."""
 
@@ -69,13 +79,19 @@ class Worker:
         renewing = asyncio.create_task(self._renew(job, progress))
         try:
             result = await handler(job.payload, lambda p: progress.__setitem__(0, p))
+        except asyncio.CancelledError:
+            await self._queue.again(job, timedelta(0))  # whoever comes next goes on
+            raise
         except ZhengwuError as error:
             await self._queue.failed(job, str(error))
         except Exception as error:
             log.exception("job %s failed", job.id)
             await self._queue.failed(job, f"内部错误 {type(error).__name__}，详见日志；请联系运维")
         else:
-            await self._queue.done(job, result)
+            if isinstance(result, Again):
+                await self._queue.again(job, result.after)
+            else:
+                await self._queue.done(job, result)
         finally:
             await _end(renewing)
 

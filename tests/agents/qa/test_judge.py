@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from tests.agents.qa.test_passage import hit
 from tests.agents.qa.town import ScriptedChat, verdict
 
-from zhengwu.agents.qa.judge import NEVER, Judge, probability, yes_margin
+from zhengwu.agents.qa.judge import Judge, probability
 from zhengwu.agents.qa.passage import Passage, Unit
 from zhengwu.models.wire import Alternative, ChatReply, TokenLogprob
+from zhengwu.models.yes_no import NEVER, yes_margin
 
 UNIT = Unit("a1", "应当登记。", False, "应当登记。")
 

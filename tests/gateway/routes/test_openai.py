@@ -91,7 +91,7 @@ async def test_embeddings(gateway: Running) -> None:
 async def test_models(gateway: Running) -> None:
     async with client(gateway) as ai:
         names = [model.id async for model in ai.models.list()]
-        assert names == [CHAT, EMBED]
+        assert names == [CHAT, EMBED, "chat-logprob"]
         assert (await ai.models.retrieve("chat")).id == "chat"
 
 

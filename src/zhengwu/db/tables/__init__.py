@@ -4,7 +4,7 @@ A test compares the two. Times are UTC; `JSON` columns hold only what no query l
 """
 
 from zhengwu.db.tables.answers import Answer
-from zhengwu.db.tables.base import NAMING, Serial, Table, now
+from zhengwu.db.tables.base import NAMING, Serial, Table, in_utc, now
 from zhengwu.db.tables.knowledge import AskedRow, Chunk, ClauseRow, Document, Generation
 from zhengwu.db.tables.limits import (
     LimitCounter,
@@ -16,6 +16,14 @@ from zhengwu.db.tables.limits import (
 from zhengwu.db.tables.pools import PoolVersion, RemotePool
 from zhengwu.db.tables.sessions import SessionGrade
 from zhengwu.db.tables.tenancy import ApiKey
+from zhengwu.db.tables.wire import (
+    Batch,
+    BatchLine,
+    FilePart,
+    IdempotentAnswer,
+    StoredResponse,
+    WireFile,
+)
 from zhengwu.db.tables.work import Job
 
 __all__ = [
@@ -23,10 +31,14 @@ __all__ = [
     "Answer",
     "ApiKey",
     "AskedRow",
+    "Batch",
+    "BatchLine",
     "Chunk",
     "ClauseRow",
     "Document",
+    "FilePart",
     "Generation",
+    "IdempotentAnswer",
     "Job",
     "LimitCounter",
     "LimitGateway",
@@ -37,6 +49,9 @@ __all__ = [
     "RemotePool",
     "Serial",
     "SessionGrade",
+    "StoredResponse",
     "Table",
+    "WireFile",
+    "in_utc",
     "now",
 ]

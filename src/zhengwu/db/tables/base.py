@@ -20,6 +20,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def in_utc(value: datetime) -> datetime:
+    """A time as it was stored: SQLite gives it back without its zone, which is UTC."""
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
 class Table(DeclarativeBase):
     """The base of every table."""
 

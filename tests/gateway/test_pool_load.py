@@ -4,7 +4,7 @@ import pytest
 from aiohttp import web
 from tests.models.conftest import Serve, serve
 
-from zhengwu.cli.pooled import PoolLoad
+from zhengwu.gateway.pool_load import PoolLoad
 from zhengwu.settings import read_settings
 
 __all__ = ["serve"]

@@ -1,0 +1,1 @@
+"""More of the OpenAI wire: responses, rerank, completions, files, batches, idempotency keys."""

@@ -1,0 +1,1 @@
+"""`/v1/batches`: many requests, run by the worker when the pool has nothing better to do."""
