@@ -19,6 +19,7 @@ from zhengwu.gateway.metrics import Metrics
 from zhengwu.gateway.reply import note, send_problem
 
 KEEP_ALIVE_S = 10.0
+LISTEN_AFTER_S = 0.02
 KEEP_ALIVE = b": keep-alive\n\n"
 _BODY = "http.response.body"
 Headers = list[tuple[bytes, bytes]]
@@ -38,19 +39,21 @@ class ReaderLeft(Exception):
 class UntilLeft:
     """Cancels what runs inside it when the caller hangs up, and raises `ReaderLeft` then.
 
-    The request's own task does the work; the one that is made waits for the hang-up.
+    The request's own task does the work; one that waits for the hang-up is made only where the work
+    takes a while.
     """
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._left = False
+        self._listening: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
         """Begin to listen."""
         self._task = asyncio.current_task()
         assert self._task is not None, "a request has a task"
         self._cancelling = self._task.cancelling()
-        self._listening = asyncio.ensure_future(self._listen())
+        self._timer = asyncio.get_running_loop().call_later(LISTEN_AFTER_S, self._begin)
         return self
 
     async def __aexit__(
@@ -60,12 +63,17 @@ class UntilLeft:
         trace: TracebackType | None,
     ) -> None:
         """Stop listening."""
-        self._listening.cancel()
+        self._timer.cancel()
+        if self._listening is not None:
+            self._listening.cancel()
         if not self._left or kind is not asyncio.CancelledError:
             return
         assert self._task is not None, "entered before"
         if self._task.uncancel() <= self._cancelling:
             raise ReaderLeft from error
+
+    def _begin(self) -> None:
+        self._listening = asyncio.ensure_future(self._listen())
 
     async def _listen(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
