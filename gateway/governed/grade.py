@@ -76,6 +76,7 @@ class Grading:
         self, sessions: Sessions, detects: Detects = detect, timeout_s: float = 3.0
     ) -> None:
         """`timeout_s`: how long one request may be looked through before it counts as grade 3."""
+        detect("读入词表")  # at start, so that the first request does not wait for it
         self._sessions = sessions
         self._detects = detects
         self._timeout_s = timeout_s

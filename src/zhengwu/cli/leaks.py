@@ -37,11 +37,13 @@ from zhengwu.gateway.metrics import Metrics
 from zhengwu.gateway.served import Served, ServedModel
 from zhengwu.models.assemble import assemble
 from zhengwu.models.egress import Egress
-from zhengwu.models.route import Route
+from zhengwu.models.route import Route, Waits
 from zhengwu.models.upstream import Upstream
 from zhengwu.pii.detect import Finding
 from zhengwu.settings import read_settings
 
+PATIENT = Waits(connect_s=None)
+"""A busy machine is no fault that was asked for."""
 TOLD = {
     "pool_reset": "reset",
     "pool_500": "500",
@@ -119,12 +121,15 @@ def _served(pool: int, outside: int) -> Served:
         far = Upstream(f"closed-{fault}", f"https://127.0.0.1:{outside}/v1", told, grade_allowed=3)
         alone = f"closed.{fault}".replace("_", "-")
         made = {
-            "outside_first": Route((far, near)),
-            "pool_first": Route((near, far)),
-            "fallback": Route((near,), fallbacks=(alone,)),
+            "outside_first": Route((far, near), waits=PATIENT),
+            "pool_first": Route((near, far), waits=PATIENT),
+            "fallback": Route((near,), waits=PATIENT, fallbacks=(alone,)),
         }
         named = {f"{order}.{fault}".replace("_", "-"): made[order] for order in ORDERS}
-        models += [_model(name, route) for name, route in {**named, alone: Route((far,))}.items()]
+        models += [
+            _model(name, route)
+            for name, route in {**named, alone: Route((far,), waits=PATIENT)}.items()
+        ]
     return Served(models)
 
 
