@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from opentelemetry.trace import Tracer
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
@@ -39,6 +40,7 @@ from zhengwu.gateway.stream import ReaderLeft
 from zhengwu.gateway.wire.parts import WireParts
 from zhengwu.gateway.wire.through import Asking
 from zhengwu.settings import Settings
+from zhengwu.tracing import TraceRequests
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Parts:
     metrics: Metrics
     wire: WireParts
     rules: Sequence[Rule] = RULES
+    tracer: Tracer | None = None
 
 
 async def _known(request: Request, error: ZhengwuError) -> Response:
@@ -92,6 +95,7 @@ def create_app(settings: Settings, parts: Parts) -> ASGIApp:
     uploads = {FILES: settings.max_upload_mb << 20}
     edge = [
         Middleware(Edge, records=Records(parts.metrics)),
+        Middleware(TraceRequests, tracer=parts.tracer),
         Middleware(RateLimit, callers=parts.callers, rules=parts.rules),
         Middleware(BodyLimit, uploads=uploads),
         Middleware(Idempotency, callers=parts.callers, kept=parts.wire.kept),

@@ -208,6 +208,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "not_found": 404,
         "wrong_state": 409,
         "idempotency_conflict": 409,
+        "audit_unavailable": 503,
         "limit": 413,
         "outbound": 502,
         "bad_question": 422,

@@ -9,31 +9,39 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from zhengwu.agents.qa.path import citizen_qa
 from zhengwu.gateway.app import Parts
+from zhengwu.gateway.audit.opened import Audit, open_audit
 from zhengwu.gateway.governed.caller import CITIZEN, Caller
 from zhengwu.gateway.governed.grade import Grading
 from zhengwu.gateway.governed.path import Governed, GovernedParts
-from zhengwu.gateway.governed.pending import NoTrail
 from zhengwu.gateway.governed.service import GovernedRoutes
 from zhengwu.gateway.governed.sessions_in_database import DatabaseSessions
 from zhengwu.gateway.keys import ApiKeys
 from zhengwu.gateway.limits.open import open_limits
+from zhengwu.gateway.metering.burdens import Burdens
+from zhengwu.gateway.metering.price import priced
 from zhengwu.gateway.metrics import Metrics
 from zhengwu.gateway.pages import Pages
 from zhengwu.gateway.readiness import database_check, health_urls, knowledge_check, pool_check
 from zhengwu.gateway.routes.qa import Asker
-from zhengwu.gateway.served import CHAT_ALIAS, EMBED_ALIAS, served_models
+from zhengwu.gateway.served import CHAT_ALIAS, EMBED_ALIAS, Served, served_models
+from zhengwu.gateway.telemetry import states
+from zhengwu.gateway.telemetry.burdened import BurdenedTrail
+from zhengwu.gateway.telemetry.limits import WatchedLimits
+from zhengwu.gateway.telemetry.states import State
 from zhengwu.gateway.wire.parts import wire_parts
 from zhengwu.gateway.wire.through import Carried
-from zhengwu.models.assemble import assemble
+from zhengwu.models.assemble import Routing, assemble
 from zhengwu.models.catalogue import load_catalogue
 from zhengwu.models.client import ChatClient, EmbedClient
 from zhengwu.models.egress import Egress
 from zhengwu.models.keys import read_keys
 from zhengwu.models.rerank import ChatRerank
+from zhengwu.models.traced import Traced
 from zhengwu.outbound import Outbound
 from zhengwu.rag.index.vectors import Vectors
 from zhengwu.rag.knowledge import Knowledge
 from zhengwu.settings import Settings
+from zhengwu.tracing import open_tracing
 
 QUESTION_GRADE = 3
 """What a citizen types may be personal, so it is embedded on the pool only."""
@@ -80,19 +88,25 @@ async def open_parts(
 ) -> AsyncGenerator[Parts]:
     """The real parts. `environment` holds the keys of closed models, by their variables' names."""
     async with AsyncExitStack() as stack:
+        tracer = stack.enter_context(
+            open_tracing(settings.otlp_endpoint, "zhengwu-gateway", settings.trace_share)
+        )
+        audit = await stack.enter_async_context(open_audit(settings, engine))
         keys = read_keys(environment, settings.secrets_file)
         egress = await stack.enter_async_context(Egress(keys=keys))
         outbound = await stack.enter_async_context(Outbound("self", 1, timeout_s=2.0))
-        served = served_models(settings, load_catalogue(), keys)
+        catalogue = priced(load_catalogue(), settings.prices_file)
+        served = served_models(settings, catalogue, keys)
+        routing = assemble(served.routes(), Traced(egress), served.loads)
         metrics = Metrics()
+        metrics.watch(_states(served, routing, audit))
         limits = await stack.enter_async_context(open_limits(settings, engine))
-        routing = assemble(served.routes(), egress, served.loads)
         governed = Governed(
             GovernedParts(
                 served=served,
                 grades=Grading(DatabaseSessions(engine)),
-                limits=limits,
-                trail=NoTrail(),
+                limits=WatchedLimits(limits, metrics.limit_reached),
+                trail=BurdenedTrail(audit.trail, Burdens(catalogue), metrics.burden),
                 routes=ChatRerank(routing.routes, served.by_chat),
                 watches=metrics,
             )
@@ -115,4 +129,18 @@ async def open_parts(
             pages=Pages(),
             metrics=metrics,
             wire=wire_parts(engine, Carried(governed)),
+            tracer=tracer,
         )
+
+
+def _states(served: Served, routing: Routing, audit: Audit) -> tuple[State, ...]:
+    """What the operator sees of the upstreams and the audit trail."""
+    upstreams = {u.name: u for route in served.routes().values() for u in route.upstreams}
+    return (
+        states.breaker_state(lambda: routing.breakers.states),
+        states.waiting_calls(lambda: routing.queue.waiting),
+        states.occupied_slots(lambda: {n: routing.loads.of(u).calls for n, u in upstreams.items()}),
+        states.slots(lambda: {name: upstream.slots for name, upstream in upstreams.items()}),
+        states.audit_waiting(audit.mover.backlog),
+        states.audit_failing(lambda: audit.mover.failing),
+    )

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from zhengwu.models.catalogue import load_catalogue
 from zhengwu.models.weights.folder import locate
 from zhengwu.serving.adapters import check_adapters
@@ -116,7 +118,7 @@ def environment(settings: Settings) -> dict[str, str]:
     values: dict[str, str] = {}
     for name in type(settings).model_fields:
         value: object = getattr(settings, name)
-        if value is not None:
+        if value is not None and not isinstance(value, SecretStr):  # a child inherits those
             text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
             values[f"ZHENGWU_{name.upper()}"] = text
     return values

@@ -15,6 +15,8 @@ from fastapi.responses import JSONResponse
 from zhengwu.errors import ZhengwuError
 from zhengwu.serving.errors import EngineRefused, QueueFull
 from zhengwu.serving.gate import Gate
+from zhengwu.serving.trace import replica_tracer
+from zhengwu.tracing import TraceRequests
 
 MAX_BODY = 8 * 2**20
 CLIENT_GONE = 499
@@ -64,6 +66,7 @@ def engine_app(
     app.get("/v1/models")(models)
     app.get("/health")(health)
     app.get("/load")(load)
+    app.add_middleware(TraceRequests, tracer=replica_tracer(model))
     app.add_exception_handler(ZhengwuError, _on_error)
     app.add_exception_handler(404, _on_missing)
     app.add_exception_handler(405, _on_missing)

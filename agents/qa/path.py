@@ -26,6 +26,7 @@ from zhengwu.agents.qa.steps.judge import JudgeAnswerable, decide, is_answerable
 from zhengwu.agents.qa.steps.record import Record
 from zhengwu.models.errors import ModelError
 from zhengwu.rag.knowledge import Knowledge
+from zhengwu.tracing import span
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,8 @@ class _Run:
         for name, step in self._steps:
             before = time.monotonic()
             try:
-                state = await step(state, self._emit)
+                with span(f"qa.{name}"):
+                    state = await step(state, self._emit)
             except ModelError as error:
                 log.warning("step %s failed: %s", name, error)
                 return state.ends(Status.FAILED, str(error))

@@ -36,6 +36,7 @@ from zhengwu.gateway.governed.ports import Ask, Limits, Spent, Trail
 from zhengwu.gateway.governed.relay import Relayed, must_be_ok
 from zhengwu.gateway.served import Served
 from zhengwu.models.upstream import Call, Routes
+from zhengwu.tracing import span
 
 LOG = logging.getLogger("zhengwu.gateway")
 STREAMING = frozenset({"chat/completions", "completions"})
@@ -188,7 +189,8 @@ class Governed:
         passage, end = Passage(asked), End(LEFT)
         try:
             for step in STEPS:
-                await step(self._parts, passage)
+                with span(step.__name__):
+                    await step(self._parts, passage)
             assert passage.call is not None, "the last step makes it"
             async with self._parts.routes.open(passage.fields["model"], passage.call) as reply:
                 await must_be_ok(passage.name, reply)

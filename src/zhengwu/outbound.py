@@ -27,6 +27,7 @@ PURPOSES: Mapping[str, Purpose] = {
     "weights": Purpose("weights", 1),
     "self": Purpose("self", 4),
     "pool": Purpose("pool", 1),
+    "telemetry": Purpose("telemetry", 1),
 }
 """`self` is the stack asking itself on the loopback; `pool` asks another pool whether it works."""
 

@@ -6,7 +6,7 @@ Knows names, types and limits of settings; knows nothing of what uses them.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from zhengwu.errors import SettingsError
@@ -66,12 +66,37 @@ class Settings(BaseSettings):
     batch_at_once: int = Field(default=1, ge=1, le=256)
     """How many lines of a batch the worker asks side by side."""
 
+    audit_fsync: Literal["off", "group"] = "group"
+    """`group`: a loss of power costs at most about a second of the journal; `off`: about 30."""
+    audit_key: SecretStr | None = None
+    """The SM2 key pair that signs the audit chain; the default is a file under `audit_dir`."""
+    audit_heads_file: Path | None = None
+    """Where signed heads are appended, best on a mount of its own; default under `audit_dir`."""
+    audit_retention_days: int = Field(default=180, ge=180, le=36_500)
+    """GB/T 22239-2019 asks for six months of logs at least."""
+
+    prices_file: Path | None = None
+    """Internal prices of open models; without it they cost nothing."""
+
+    otlp_endpoint: str | None = Field(default=None, pattern=r"^https?://")
+    """Where traces go (OTLP over HTTP, `http://…:4318/v1/traces`). Off by default."""
+    trace_share: float = Field(default=0.1, ge=0, le=1)
+    """How many of the requests are traced whose caller did not decide."""
+
     @field_validator("weight_sources", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",")) if isinstance(value, str) else value
 
-    @field_validator("home", "weights", "weight_folder", "routes_file", "secrets_file")
+    @field_validator(
+        "home",
+        "weights",
+        "weight_folder",
+        "routes_file",
+        "secrets_file",
+        "audit_heads_file",
+        "prices_file",
+    )
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None
@@ -102,6 +127,16 @@ class Settings(BaseSettings):
     def catalogue_dir(self) -> Path:
         """Model cards of the operator's own, departments' adapters among them."""
         return self.home / "catalogue"
+
+    @property
+    def audit_dir(self) -> Path:
+        """Journals, signing key and heads of the audit trail."""
+        return self.home / "audit"
+
+    @property
+    def audit_heads(self) -> Path:
+        """The file of signed heads in force."""
+        return self.audit_heads_file or self.audit_dir / "heads.jsonl"
 
     @property
     def store_dir(self) -> Path:

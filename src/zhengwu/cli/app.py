@@ -2,15 +2,29 @@
 
 import typer
 
-from zhengwu.cli import ask, bench, data, evals, gateway, kb, keys, models, pool, stack, worker
+from zhengwu.cli import (
+    ask,
+    audit,
+    bench,
+    data,
+    evals,
+    gateway,
+    kb,
+    keys,
+    models,
+    pool,
+    stack,
+    usage,
+    worker,
+)
 
 app = typer.Typer(
     name="zhengwu", help="政务人工智能中台", no_args_is_help=True, pretty_exceptions_enable=False
 )
 
-for group in (bench.app, data.app, evals.app, kb.app, keys.app, models.app, pool.app):
+for group in (audit.app, bench.app, data.app, evals.app, kb.app, keys.app, models.app, pool.app):
     app.add_typer(group)
-for command in (ask, gateway, stack, worker):
+for command in (ask, gateway, stack, usage, worker):
     command.register(app)
 
 

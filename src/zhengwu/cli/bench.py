@@ -1,13 +1,17 @@
-"""`zhengwu bench …`: speed, side by side. No logic: it runs what `eval/bench` does."""
+"""`zhengwu bench …`: speed, side by side. No logic: it runs what `eval/bench` and the trail do."""
 
 import asyncio
+import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from zhengwu.cli.output import Json, failures, show
+from zhengwu.db.home import open_engine
 from zhengwu.eval.bench.gateway.measure import Options, bench
+from zhengwu.gateway.audit.timing import Timing, measure
 from zhengwu.gateway.limits.bench import run as limits_bench
 from zhengwu.models.catalogue import load_catalogue
 from zhengwu.models.weights.folder import locate
@@ -101,3 +105,20 @@ def pool(
                 f"经 Ray {load.ray.first_token_ms:g} ms，多 {load.added_first_token_ms:g} ms；"
                 f"每秒词元 {load.bare.tokens_per_s:g} / {load.ray.tokens_per_s:g}"
             )
+
+
+@app.command(help="审计：每个请求的开销、写库和校验的速度。用临时目录和空数据库。")
+def audit(
+    requests: Annotated[int, typer.Option(min=100, max=10_000_000, help="请求数")] = 20_000,
+    database: Annotated[str | None, typer.Option(help="空数据库的 URL，默认临时 SQLite")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the audit trail."""
+    with failures(as_json), tempfile.TemporaryDirectory() as folder:
+        show(asdict(asyncio.run(_audit(Path(folder), requests, database))))
+
+
+async def _audit(folder: Path, requests: int, database: str | None) -> Timing:
+    settings = read_settings(home=folder, database_url=database)
+    async with open_engine(settings) as engine:
+        return await measure(engine, folder, requests)

@@ -23,12 +23,13 @@ from zhengwu.db.home import open_engine
 from zhengwu.errors import ZhengwuError
 from zhengwu.eval.leaks.cases import FAULTS, ORDERS, LeakCase
 from zhengwu.eval.leaks.double import Double, running
+from zhengwu.gateway.audit.journal import Journal
+from zhengwu.gateway.audit.trail import JournalTrail
 from zhengwu.gateway.errors import SessionsDown, TooManyRequests
 from zhengwu.gateway.governed.asked import Asked
 from zhengwu.gateway.governed.caller import Caller
 from zhengwu.gateway.governed.grade import Grading
 from zhengwu.gateway.governed.path import Governed, GovernedParts
-from zhengwu.gateway.governed.pending import NoTrail
 from zhengwu.gateway.governed.ports import Ask, Limits, Reservation
 from zhengwu.gateway.governed.sessions import Sessions
 from zhengwu.gateway.governed.sessions_in_database import DatabaseSessions
@@ -92,10 +93,11 @@ async def ground() -> AsyncGenerator[tuple[Ground, Double]]:
         egress = await stack.enter_async_context(Egress(listed, trust=client))
         served = _served(pool.port, outside.port)
         sessions = DatabaseSessions(engine)
+        trail = JournalTrail(Journal(settings.audit_dir / "journals"))
 
         def path(grading: Grading, holds: Limits = limits) -> Governed:
             routes = assemble(served.routes(), egress, served.loads).routes
-            return Governed(GovernedParts(served, grading, holds, NoTrail(), routes, Metrics()))
+            return Governed(GovernedParts(served, grading, holds, trail, routes, Metrics()))
 
         yield (
             Ground(

@@ -4,6 +4,7 @@ A test compares the two. Times are UTC; `JSON` columns hold only what no query l
 """
 
 from zhengwu.db.tables.answers import Answer
+from zhengwu.db.tables.audit import AuditHead, AuditRecord, AuditState, AuditText, UsageDay
 from zhengwu.db.tables.base import NAMING, Serial, Table, in_utc, now
 from zhengwu.db.tables.knowledge import AskedRow, Chunk, ClauseRow, Document, Generation
 from zhengwu.db.tables.limits import (
@@ -33,6 +34,10 @@ __all__ = [
     "AskedRow",
     "Batch",
     "BatchLine",
+    "AuditHead",
+    "AuditRecord",
+    "AuditState",
+    "AuditText",
     "Chunk",
     "ClauseRow",
     "Document",
@@ -53,5 +58,6 @@ __all__ = [
     "Table",
     "WireFile",
     "in_utc",
+    "UsageDay",
     "now",
 ]

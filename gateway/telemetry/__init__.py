@@ -1,0 +1,1 @@
+"""What the gateway tells its operator beside the metrics of the path: states, limits, alerts."""
