@@ -31,6 +31,8 @@ from zhengwu.settings import Settings
 GRACE_S = 3
 """How long answers under way may take to end after Ctrl-C."""
 BACKLOG = 2048
+SWITCH_S = 0.0005
+"""How long one thread may go on while another waits for the interpreter; Python's own is 5 ms."""
 COLLECT_AFTER = (10_000, 20, 20)
 """Thresholds of the garbage collector's generations; a request makes some hundred objects."""
 
@@ -72,7 +74,7 @@ async def serve(
                 show_first_key(secret)
             async with open_parts(settings, engine, make_asker, environment) as parts:
                 server = make_server(create_app(settings, parts))
-                spare_the_collector()
+                spare_the_requests()
                 if shared:
                     end_with_input(server)
                 async with later(settings, engine, parts):
@@ -100,11 +102,13 @@ def end_with_input(server: uvicorn.Server) -> None:
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), look)
 
 
-def spare_the_collector() -> None:
+def spare_the_requests() -> None:
     """Take what start-up made out of the garbage collector's sight: it stays until the end.
 
-    Otherwise every full collection walks through all modules, in the middle of a request.
+    Otherwise every full collection walks through all modules, in the middle of a request. Nor may
+    a thread that brings records to the database keep the requests' own waiting for long.
     """
+    sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
