@@ -87,4 +87,6 @@ def test_a_small_run_of_everything() -> None:
     assert figures["ratio_to_bare"] > 0
     assert (figures["streams"]["n"], figures["streams"]["dropped"]) == (5, 0)
     assert figures["memory"]["requests"] >= 50
+    rows = figures["audit_rows"]
+    assert rows["rows"] == rows["sent"] == rows["by_outcome"]["done"] and rows["verified"]
     assert any("ours" in line for line in told)

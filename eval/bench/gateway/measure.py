@@ -16,6 +16,7 @@ import orjson
 from zhengwu.eval.bench.gateway.load import Counted, Plan
 from zhengwu.eval.bench.gateway.peers import LITELLM_KEY, TOKENS_PER_SECOND, Peers, peers
 from zhengwu.eval.bench.gateway.processes import Started, cores, python, run
+from zhengwu.eval.bench.gateway.rows import audit_rows
 from zhengwu.eval.errors import BenchFailed
 
 Progress = Callable[[str], None]
@@ -53,7 +54,10 @@ def bench(options: Options, progress: Progress) -> dict[str, Any]:
                 figures["streams"] = bench.streams(options)
             if options.requests:
                 figures["memory"] = bench.memory(options)
-            return figures | {"sent": bench.sent, "options": _told(options)}
+            progress("核对审计记录")
+            home, environment = servers.home, servers.environment()
+            figures["audit_rows"] = audit_rows(home, servers.key, bench.sent, environment)
+            return figures | {"options": _told(options)}
 
 
 class _Bench:
@@ -132,7 +136,7 @@ class _Bench:
         """Run the load generator once, with bodies that no run before had."""
         self._seed += 1
         ours = server is self._servers.ours
-        key = self._servers.key if ours else LITELLM_KEY
+        key = self._servers.key.secret if ours else LITELLM_KEY
         plan = replace(plan, port=server.port, key=key, seed=self._seed)
         command = python("zhengwu.eval.bench.gateway.load", orjson.dumps(asdict(plan)).decode())
         counted = Counted(**orjson.loads(run(command, self._around)))

@@ -7,9 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zhengwu.eval.bench.gateway.processes import Started, cores, free_port, python, run, started
+from zhengwu.eval.bench.gateway.rows import Key
 
 COMMAND = "zhengwu.cli.app"
 TOKENS_PER_SECOND = 5.0
+WIDE = {
+    "requests_per_minute": 10**9,
+    "tokens_per_minute": 10**12,
+    "concurrency": 10**6,
+    "budget_day": 10**15,
+    "budget_month": 10**15,
+}
+"""Limits that are counted and never reached."""
+CREATE_KEY = (
+    *("key", "create", "压测", "--json"),
+    *(word for kind, most in WIDE.items() for word in ("--limit", f"{kind}={most}")),
+)
 LITELLM_KEY = "sk-bench"
 LITELLM = """\
 model_list:
@@ -33,7 +46,7 @@ class Peers:
     bare: Started
     ours: Started
     litellm: Started | None
-    key: str
+    key: Key
     home: Path
 
     def environment(self) -> dict[str, str]:
@@ -62,12 +75,13 @@ def peers(folder: Path, litellm: Path | None) -> Generator[Peers]:
         bare = up("bare", python(f"{module}.bare", str(port), base), port)
         home, port = folder / "home", free_port()
         environment = _environment(home, port, upstream.port)
-        made = run(python(COMMAND, "key", "create", "压测", "--json"), around, environment)
+        made = json.loads(run(python(COMMAND, *CREATE_KEY), around, environment))
+        key = Key(made["key"], made["id"])
         ours = up("ours", python(COMMAND, "gateway"), port, **environment)
         other = None
         if litellm:
             other = _litellm(stack, folder, litellm, upstream.port, tested)
-        yield Peers(upstream, bare, ours, other, json.loads(made)["key"], home)
+        yield Peers(upstream, bare, ours, other, key, home)
 
 
 def _litellm(

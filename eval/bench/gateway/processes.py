@@ -87,14 +87,14 @@ def started(
 
 
 def run(command: Sequence[str], on: set[int], environment: Mapping[str, str] | None = None) -> str:
-    """Run `command` to its end; what it printed.
+    """Run `command` to its end, on these cores if any are given; what it printed.
 
     Raises:
         BenchFailed: it failed.
     """
-    core = ",".join(str(each) for each in sorted(on))
+    pinned = ["taskset", "-c", ",".join(str(each) for each in sorted(on))] if on else []
     done = subprocess.run(
-        ["taskset", "-c", core, *command],
+        [*pinned, *command],
         env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
