@@ -44,7 +44,7 @@ async def _arrived(home: Path, key_id: str, sent: int) -> dict[str, int]:
         while True:
             async with reader(engine).connect() as connection:
                 rows = await connection.execute(counted.group_by(AuditRecord.outcome))
-                outcomes = {outcome: number for outcome, number in rows.tuples()}
+                outcomes: dict[str, int] = {row[0]: row[1] for row in rows}
             if sum(outcomes.values()) >= sent or time.monotonic() > ends:
                 return outcomes
             await asyncio.sleep(POLL_S)
