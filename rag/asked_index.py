@@ -15,9 +15,11 @@ from zhengwu.rag.text.query import weigh_query
 from zhengwu.rag.text.segment import query_terms
 
 NEAREST = 40
-COSINE_LOW, COSINE_HIGH = 0.82, 0.96
+COSINE_LOW, COSINE_HIGH = 0.90, 0.96
 """Cosines of the embedding model between questions of different and of the same meaning."""
-COSINE_SHARE = 0.6
+SHARED_HIGH = 0.5
+"""The share of terms from which two questions are taken for the same."""
+COSINE_SHARE = 0.5
 """What the cosine counts in the likeness of two questions; shared terms count the rest."""
 
 
@@ -92,7 +94,8 @@ class AskedIndex:
 
 def likeness(shared: float, cosine: float | None) -> float:
     """Both measures as one, from 0 to 1; without a vector the terms alone."""
+    alike = min(1.0, shared / SHARED_HIGH)
     if cosine is None:
-        return shared
+        return alike
     near = min(1.0, max(0.0, (cosine - COSINE_LOW) / (COSINE_HIGH - COSINE_LOW)))
-    return COSINE_SHARE * near + (1 - COSINE_SHARE) * shared
+    return COSINE_SHARE * near + (1 - COSINE_SHARE) * alike

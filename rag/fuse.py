@@ -12,9 +12,9 @@ from zhengwu.rag.index.fulltext import TextHit
 
 DOCUMENT_WEIGHT = 0.7
 """How much the score of the whole document counts beside its chunk's."""
-VECTOR_WEIGHT = 0.12
+VECTOR_WEIGHT = 0.3
 """What the nearest candidate gains over one at the median, as a share of the best text score."""
-ASKED_WEIGHT = 1.6
+ASKED_WEIGHT = 2.0
 """What a chunk gains that answers the very question that was asked, as such a share."""
 WRONG_REGION = 0.2
 """What a document about another region than the question names loses, as such a share."""

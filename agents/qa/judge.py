@@ -82,7 +82,10 @@ def probability(margin: float, question: str, passage: Passage) -> float:
     z = weights.bias + weights.margin * margin + weights.overlap * passage.overlap
     held = fit(question, passage.text)
     z += weights.fit * held if held > 0 else weights.lack * held
-    z += weights.aspect * aspect_fit(question, passage.label) + weights.asked * passage.asked
+    z += (
+        weights.aspect * passage.about * aspect_fit(question, passage.label)
+        + weights.asked * passage.asked
+    )
     return 1 / (1 + math.exp(-z))
 
 

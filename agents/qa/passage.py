@@ -16,6 +16,8 @@ QUOTE_CHARS = 500
 """What is quoted of one passage at the most: a list of materials is of use only as a whole."""
 TOLD_CHARS = 220
 """What the model reads to say it in plain words: embedded, a character costs 10 ms."""
+TITLE_SHARE = 0.3
+"""The share of a question's terms in a title from which the document is about its matter."""
 CORE_CHARS = 140
 """What the judge reads of it: on the embedded default a character costs about 10 ms."""
 _SENTENCE = re.compile(r"[^。！？；\n]+[。！？；]?[”’）]?|\n")
@@ -48,6 +50,8 @@ class Passage:
     """The telling part of the units, for the judge."""
     overlap: float
     """The share of the question's terms, by weight, that the whole group has."""
+    about: float = 0.0
+    """How surely the document is about the matter asked for, told by its title: 0 to 1."""
 
     @property
     def asked(self) -> float:
@@ -99,6 +103,7 @@ def _passage(
         told="".join(unit.text for unit in _cut(weights, units, TOLD_CHARS)),
         core="".join(unit.text for unit in _cut(weights, units, CORE_CHARS)),
         overlap=overlap(weights, f"{hit.path} {head.label} {whole}"),
+        about=min(1.0, overlap(weights, hit.document.title) / TITLE_SHARE),
     )
 
 

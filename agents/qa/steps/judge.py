@@ -15,6 +15,8 @@ from zhengwu.rag.text.query import weigh_query
 AT_MOST = 3
 """Passages judged in one pass: each costs the reading of its text."""
 PER_HIT = 2
+OVERLAP_WEIGHT = 0.6
+"""What the question's own terms add that stand in a passage."""
 FIT_WEIGHT = 0.3
 """What a figure of the kind asked for adds to a passage's place in the queue."""
 GUIDE = "办事指南"
@@ -23,7 +25,7 @@ ASPECT_WEIGHT = 0.5
 """What a heading of the aspect asked for adds."""
 LOCAL_WEIGHT = 0.3
 """What the caller's own place adds where a matter is to be handled: its guide goes first."""
-ASKED_WEIGHT = 0.8
+ASKED_WEIGHT = 0.4
 """What the clause adds that answers a question just like the one asked."""
 
 
@@ -82,10 +84,10 @@ class JudgeAnswerable:
 
 def promise(question: str, passage: Passage) -> float:
     """How much of what is asked a passage seems to hold, before any model reads it."""
-    heading = aspect_fit(question, passage.label)
+    heading = passage.about * aspect_fit(question, passage.label)
     local = bool(heading > 0 and passage.hit.document.region)
     return (
-        passage.overlap
+        OVERLAP_WEIGHT * passage.overlap
         + FIT_WEIGHT * fit(question, passage.text)
         + ASPECT_WEIGHT * heading
         + LOCAL_WEIGHT * local
