@@ -13,6 +13,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from zhengwu.errors import ZhengwuError
+from zhengwu.gateway.assistants.office import AssistantOffice
+from zhengwu.gateway.assistants.store import Catalogue
 from zhengwu.gateway.edge.body_limit import BodyLimit
 from zhengwu.gateway.edge.catch import Catch
 from zhengwu.gateway.edge.direct import Direct, Endpoint
@@ -26,6 +28,7 @@ from zhengwu.gateway.governed.ports import Authenticates
 from zhengwu.gateway.metrics import Metrics
 from zhengwu.gateway.pages import Pages, page_routes
 from zhengwu.gateway.reply import note, problem_response
+from zhengwu.gateway.routes.assistants import assistant_routes
 from zhengwu.gateway.routes.batches import batch_routes
 from zhengwu.gateway.routes.completions import completion_routes
 from zhengwu.gateway.routes.files import PATH as FILES
@@ -55,6 +58,8 @@ class Parts:
     pages: Pages
     metrics: Metrics
     wire: WireParts
+    catalogue: Catalogue
+    assistants: AssistantOffice
     rules: Sequence[Rule] = RULES
     tracer: Tracer | None = None
 
@@ -117,7 +122,8 @@ def _routes(settings: Settings, parts: Parts, posts: Mapping[str, Endpoint]) -> 
     )
     asking, wire = Asking(parts.callers), parts.wire
     for routes in (
-        openai_routes(parts.governed, parts.callers, posts),
+        openai_routes(parts.governed, parts.callers, posts, parts.catalogue),
+        assistant_routes(asking, parts.assistants),
         completion_routes(asking, wire.opens, parts.metrics),
         responses_routes(asking, wire, parts.metrics),
         rerank_routes(asking, wire.opens),

@@ -10,6 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from zhengwu.agents.qa.path import citizen_qa
 from zhengwu.gateway.app import Parts
 from zhengwu.gateway.audit.opened import Audit, open_audit
+from zhengwu.gateway.assistants.assisted import AssistantParts, AssistedGoverned
+from zhengwu.gateway.assistants.office import AssistantOffice
+from zhengwu.gateway.assistants.store import Catalogue
+from zhengwu.gateway.assistants.tools.call import Toolbox
+from zhengwu.gateway.assistants.tools.reach import Reach
 from zhengwu.gateway.governed.caller import CITIZEN, Caller
 from zhengwu.gateway.governed.grade import Grading
 from zhengwu.gateway.governed.path import Governed, GovernedParts
@@ -29,7 +34,7 @@ from zhengwu.gateway.telemetry.burdened import BurdenedTrail
 from zhengwu.gateway.telemetry.limits import WatchedLimits
 from zhengwu.gateway.telemetry.states import State
 from zhengwu.gateway.wire.parts import wire_parts
-from zhengwu.gateway.wire.through import Carried
+from zhengwu.gateway.wire.through import Carried, KeyOwners
 from zhengwu.models.assemble import Routing, assemble
 from zhengwu.models.catalogue import load_catalogue
 from zhengwu.models.client import ChatClient, EmbedClient
@@ -101,7 +106,7 @@ async def open_parts(
         metrics = Metrics()
         metrics.watch(_states(served, routing, audit))
         limits = await stack.enter_async_context(open_limits(settings, engine))
-        governed = Governed(
+        path = Governed(
             GovernedParts(
                 served=served,
                 grades=Grading(DatabaseSessions(engine)),
@@ -111,10 +116,14 @@ async def open_parts(
                 watches=metrics,
             )
         )
-        routes = GovernedRoutes(governed, QUESTIONS, "/api/qa")
+        routes = GovernedRoutes(path, QUESTIONS, "/api/qa")
         chat = ChatClient(routes)
         embedder = PoolEmbedder(EmbedClient(routes, EMBED_ALIAS))
         knowledge = Knowledge(engine, settings.store_dir, embedder)
+        shared = Catalogue(engine)
+        toolbox = Toolbox(Reach(settings.tool_hosts, environment))
+        assistants = AssistantParts(shared, KeyOwners(engine), knowledge, toolbox)
+        governed = AssistedGoverned(path, assistants)
         pooled = (settings.chat_model, settings.embed_model)
         yield Parts(
             callers=ApiKeys(engine),
@@ -130,6 +139,8 @@ async def open_parts(
             metrics=metrics,
             wire=wire_parts(engine, Carried(governed)),
             tracer=tracer,
+            catalogue=shared,
+            assistants=AssistantOffice(shared, toolbox, served),
         )
 
 

@@ -1,8 +1,8 @@
 """`/v1`: the OpenAI wire. Bodies take the governed path as they came; no route looks into one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from fastapi import APIRouter, Request
@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from zhengwu.gateway.answer import GovernedAnswer
+from zhengwu.gateway.assistants.definition import PREFIX
+from zhengwu.gateway.assistants.store import Version
 from zhengwu.gateway.auth import bearer
 from zhengwu.gateway.edge.direct import Endpoint
 from zhengwu.gateway.errors import ModelNotAllowed
@@ -21,7 +23,7 @@ from zhengwu.gateway.governed.ports import Authenticates
 from zhengwu.gateway.governed.sessions import SESSION_HEADER
 from zhengwu.gateway.metrics import Metrics
 from zhengwu.gateway.reply import note, request_id
-from zhengwu.gateway.served import ServedModel
+from zhengwu.gateway.served import OWNER, ServedModel
 from zhengwu.models.cards import Kind
 from zhengwu.models.egress import PASSED_HEADERS
 
@@ -77,8 +79,16 @@ def openai_posts(
     return {f"/v1/{post.path}": endpoint(post) for post in POSTS}
 
 
+class Shared(Protocol):
+    """Tells which assistants a caller may ask for. `Catalogue` is the real one."""
+
+    async def open_to(self, caller: Caller) -> Sequence[Version]:
+        """The newest published version of each."""
+        ...
+
+
 def openai_routes(
-    governed: Governed, callers: Authenticates, posts: Mapping[str, Endpoint]
+    governed: Governed, callers: Authenticates, posts: Mapping[str, Endpoint], shared: Shared
 ) -> APIRouter:
     """The routes of the OpenAI wire. Every one needs a key."""
     routes = APIRouter(prefix="/v1", tags=["openai"])
@@ -95,7 +105,9 @@ def openai_routes(
     @routes.get("/models")
     async def models(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         caller = await caller_of(request, callers)
-        return _json({"object": "list", "data": [*map(_listed, _seen(caller, governed))]})
+        assistants = map(_assistant, await shared.open_to(caller))
+        data = [*map(_listed, _seen(caller, governed)), *assistants]
+        return _json({"object": "list", "data": data})
 
     @routes.get("/models/{name}")
     async def model(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
@@ -161,6 +173,17 @@ def _listed(model: ServedModel) -> dict[str, Any]:
         "owned_by": model.owner,
         "aliases": list(model.aliases),
         "kind": model.kind,
+    }
+
+
+def _assistant(version: Version) -> dict[str, Any]:
+    return {
+        "id": f"{PREFIX}{version.name}",
+        "object": "model",
+        "created": int(version.created.timestamp()),
+        "owned_by": version.tenant or OWNER,
+        "aliases": [version.name, f"{PREFIX}{version.name}@{version.version}"],
+        "kind": "assistant",
     }
 
 

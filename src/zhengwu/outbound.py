@@ -21,15 +21,18 @@ class Purpose:
 
     name: str
     highest_grade: int
+    redirects: bool = True
 
 
 PURPOSES: Mapping[str, Purpose] = {
     "weights": Purpose("weights", 1),
-    "self": Purpose("self", 4),
+    "self": Purpose("self", 4, redirects=False),
     "pool": Purpose("pool", 1),
     "telemetry": Purpose("telemetry", 1),
+    "tool": Purpose("tool", 3, redirects=False),
 }
-"""`self` is the stack asking itself on the loopback; `pool` asks another pool whether it works."""
+"""`self` is the stack asking itself on the loopback; `pool` asks another pool whether it works;
+`tool` asks a department's service for an assistant, to listed hosts and by the tool's grade."""
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -51,6 +54,7 @@ class Outbound:
             )
         self.purpose = purpose
         self._local = purpose == "self"
+        self._redirects = PURPOSES[purpose].redirects
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=timeout_s, sock_read=timeout_s
         )
@@ -102,7 +106,7 @@ class Outbound:
             raise OutboundError(f"用途“self”只能访问本机，不能访问 {url}")
         try:
             async with self._session.request(
-                method, url, headers=headers, data=body, allow_redirects=not self._local
+                method, url, headers=headers, data=body, allow_redirects=self._redirects
             ) as response:
                 yield response
         except (aiohttp.ClientError, TimeoutError) as error:

@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     max_question_chars: int = Field(default=2000, ge=10, le=20_000)
     max_upload_mb: int = Field(default=100, ge=1, le=2_000)
 
+    tool_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """The `host:port` of services that assistants' tools may be called at; by default none."""
     batch_at_once: int = Field(default=1, ge=1, le=256)
     """How many lines of a batch the worker asks side by side."""
 
@@ -83,7 +85,7 @@ class Settings(BaseSettings):
     trace_share: float = Field(default=0.1, ge=0, le=1)
     """How many of the requests are traced whose caller did not decide."""
 
-    @field_validator("weight_sources", mode="before")
+    @field_validator("weight_sources", "tool_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",")) if isinstance(value, str) else value

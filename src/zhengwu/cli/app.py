@@ -5,6 +5,7 @@ import typer
 from zhengwu.cli import (
     ask,
     audit,
+    assistants,
     bench,
     data,
     evals,
@@ -22,7 +23,17 @@ app = typer.Typer(
     name="zhengwu", help="政务人工智能中台", no_args_is_help=True, pretty_exceptions_enable=False
 )
 
-for group in (audit.app, bench.app, data.app, evals.app, kb.app, keys.app, models.app, pool.app):
+for group in (
+    assistants.app,
+    audit.app,
+    bench.app,
+    data.app,
+    evals.app,
+    kb.app,
+    keys.app,
+    models.app,
+    pool.app,
+):
     app.add_typer(group)
 for command in (ask, gateway, stack, usage, worker):
     command.register(app)

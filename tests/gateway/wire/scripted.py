@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,8 @@ class Scripted(Wire):
     status: int = 200
     ends: bool = True
     sure: dict[str, float] = field(default_factory=dict[str, float])
+    answers: Iterator[Delta] | None = None
+    """Messages in turn, before `message`."""
     hold: asyncio.Event | None = None
     """Waited for after the first event."""
 
@@ -55,7 +57,8 @@ class Scripted(Wire):
             await self._wait()
         if body.get("max_tokens") == 1:
             return self._judged(body)
-        choice = {"index": 0, "message": self.message, "finish_reason": self.finish}
+        message = next(self.answers, self.message) if self.answers else self.message
+        choice = {"index": 0, "message": message, "finish_reason": self.finish}
         answer = {"id": "chatcmpl-1", "object": "chat.completion", "model": body["model"]}
         return web.json_response({**answer, "choices": [choice], "usage": USAGE})
 

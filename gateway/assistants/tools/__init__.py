@@ -1,0 +1,1 @@
+"""Tools of assistants: read from OpenAPI documents and MCP servers, called by grade."""
