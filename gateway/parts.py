@@ -9,12 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from zhengwu.agents.qa.path import citizen_qa
 from zhengwu.gateway.app import Parts
-from zhengwu.gateway.audit.opened import Audit, open_audit
 from zhengwu.gateway.assistants.assisted import AssistantParts, AssistedGoverned
 from zhengwu.gateway.assistants.office import AssistantOffice
 from zhengwu.gateway.assistants.store import Catalogue
 from zhengwu.gateway.assistants.tools.call import Toolbox
 from zhengwu.gateway.assistants.tools.reach import Reach
+from zhengwu.gateway.audit.opened import Audit, open_audit
 from zhengwu.gateway.governed.caller import CITIZEN, Caller
 from zhengwu.gateway.governed.grade import Grading
 from zhengwu.gateway.governed.path import Governed, GovernedParts

@@ -4,8 +4,8 @@ import typer
 
 from zhengwu.cli import (
     ask,
-    audit,
     assistants,
+    audit,
     bench,
     data,
     evals,

@@ -4,8 +4,8 @@ A test compares the two. Times are UTC; `JSON` columns hold only what no query l
 """
 
 from zhengwu.db.tables.answers import Answer
-from zhengwu.db.tables.audit import AuditHead, AuditRecord, AuditState, AuditText, UsageDay
 from zhengwu.db.tables.assistants import Assistant, AssistantShare, AssistantVersion
+from zhengwu.db.tables.audit import AuditHead, AuditRecord, AuditState, AuditText, UsageDay
 from zhengwu.db.tables.base import NAMING, Serial, Table, in_utc, now
 from zhengwu.db.tables.knowledge import AskedRow, Chunk, ClauseRow, Document, Generation
 from zhengwu.db.tables.limits import (
