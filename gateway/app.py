@@ -28,6 +28,7 @@ from zhengwu.gateway.governed.ports import Authenticates
 from zhengwu.gateway.metrics import Metrics
 from zhengwu.gateway.pages import Pages, page_routes
 from zhengwu.gateway.reply import note, problem_response
+from zhengwu.gateway.routes.admin import admin_routes
 from zhengwu.gateway.routes.assistants import assistant_routes
 from zhengwu.gateway.routes.batches import batch_routes
 from zhengwu.gateway.routes.completions import completion_routes
@@ -40,6 +41,7 @@ from zhengwu.gateway.routes.qa import Asker, qa_routes
 from zhengwu.gateway.routes.rerank import rerank_routes
 from zhengwu.gateway.routes.responses import responses_routes
 from zhengwu.gateway.stream import ReaderLeft
+from zhengwu.gateway.tenancy.office import Door, Office
 from zhengwu.gateway.wire.parts import WireParts
 from zhengwu.gateway.wire.through import Asking
 from zhengwu.settings import Settings
@@ -52,6 +54,8 @@ class Parts:
 
     callers: Authenticates
     governed: Governed
+    office: Office
+    door: Door
     asker: Asker
     knowledge: KnowledgeReader
     checks: Sequence[Check]
@@ -131,6 +135,7 @@ def _routes(settings: Settings, parts: Parts, posts: Mapping[str, Endpoint]) -> 
         batch_routes(asking, wire.batches, wire.files),
         qa_routes(settings, parts.asker, parts.metrics),
         kb_routes(settings, parts.knowledge),
+        *admin_routes(parts.callers, parts.office, parts.door),
         ops_routes(parts.checks, parts.metrics),
         page_routes(parts.pages),
     ):

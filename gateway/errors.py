@@ -3,6 +3,8 @@
 ZhengwuError
 └── GatewayError
     ├── KeyRefused          no key, or one that is not known, revoked or past its date
+    ├── TenancyError …      tenants, keys, users and roles: `tenancy/errors.py`
+    ├── SignInError …       signing in: `signin/errors.py`
     ├── TooManyRequests     an address asks too often
     ├── LimitReached        a limit of the caller has no room
     │   └── BudgetExhausted the money of the day or month is spent or reserved
@@ -187,6 +189,27 @@ class WorkersFailed(GatewayError):
 STATUS: Mapping[str, int] = MappingProxyType(
     {
         "invalid_api_key": 401,
+        "tenant_suspended": 403,
+        "auth_unavailable": 503,
+        "forbidden": 403,
+        "sign_in_refused": 401,
+        "second_factor_needed": 401,
+        "session_ended": 401,
+        "weak_password": 422,
+        "csrf_refused": 403,
+        "seal_broken": 503,
+        "provider_refused": 401,
+        "provider_unavailable": 502,
+        "provider_not_configured": 404,
+        "locked_out": 429,
+        "unknown_tenant": 404,
+        "unknown_key": 404,
+        "unknown_user": 404,
+        "name_taken": 409,
+        "bad_name": 422,
+        "bad_tree": 422,
+        "bounds_exceeded": 422,
+        "bad_value": 422,
         "too_many_requests": 429,
         "limit_reached": 429,
         "budget_exhausted": 429,

@@ -20,7 +20,6 @@ from zhengwu.gateway.governed.grade import Grading
 from zhengwu.gateway.governed.path import Governed, GovernedParts
 from zhengwu.gateway.governed.service import GovernedRoutes
 from zhengwu.gateway.governed.sessions_in_database import DatabaseSessions
-from zhengwu.gateway.keys import ApiKeys
 from zhengwu.gateway.limits.open import open_limits
 from zhengwu.gateway.metering.burdens import Burdens
 from zhengwu.gateway.metering.price import priced
@@ -33,6 +32,10 @@ from zhengwu.gateway.telemetry import states
 from zhengwu.gateway.telemetry.burdened import BurdenedTrail
 from zhengwu.gateway.telemetry.limits import WatchedLimits
 from zhengwu.gateway.telemetry.states import State
+from zhengwu.gateway.tenancy.addresses import follow
+from zhengwu.gateway.tenancy.callers import Callers
+from zhengwu.gateway.tenancy.changes import Changes
+from zhengwu.gateway.tenancy.office import action_trail, open_door, open_office
 from zhengwu.gateway.wire.parts import wire_parts
 from zhengwu.gateway.wire.through import Carried, KeyOwners
 from zhengwu.models.assemble import Routing, assemble
@@ -97,9 +100,16 @@ async def open_parts(
             open_tracing(settings.otlp_endpoint, "zhengwu-gateway", settings.trace_share)
         )
         audit = await stack.enter_async_context(open_audit(settings, engine))
+        changes = await stack.enter_async_context(Changes(engine))
+        callers = Callers(engine, changes, settings.auth_grace_s)
+        await stack.enter_async_context(callers)
         keys = read_keys(environment, settings.secrets_file)
-        egress = await stack.enter_async_context(Egress(keys=keys))
+        egress = await stack.enter_async_context(Egress(settings.pool_addresses, keys))
+        trail = action_trail(settings, engine, audit.chain)
+        office = open_office(settings, engine, changes, trail=trail)
+        await follow(office.addresses, changes, egress)
         outbound = await stack.enter_async_context(Outbound("self", 1, timeout_s=2.0))
+        sign_in = await stack.enter_async_context(Outbound("sign_in", 1, timeout_s=5.0))
         catalogue = priced(load_catalogue(), settings.prices_file)
         served = served_models(settings, catalogue, keys)
         routing = assemble(served.routes(), Traced(egress), served.loads)
@@ -126,7 +136,9 @@ async def open_parts(
         governed = AssistedGoverned(path, assistants)
         pooled = (settings.chat_model, settings.embed_model)
         yield Parts(
-            callers=ApiKeys(engine),
+            callers=callers,
+            office=office,
+            door=open_door(settings, engine, office, sign_in),
             governed=governed,
             asker=make_asker(Ground(engine, knowledge, chat)),
             knowledge=knowledge,

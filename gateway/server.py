@@ -21,9 +21,10 @@ from zhengwu.db.home import open_engine
 from zhengwu.gateway.app import Parts, create_app
 from zhengwu.gateway.edge.observe import LOGGER as ACCESS
 from zhengwu.gateway.errors import AlreadyRunning, PortTaken
-from zhengwu.gateway.keys import ensure_admin_key
 from zhengwu.gateway.parts import MakeAsker, open_parts
 from zhengwu.gateway.pool_load import PoolLoad
+from zhengwu.gateway.tenancy.keys import ensure_admin_key
+from zhengwu.gateway.tenancy.office import action_trail
 from zhengwu.gateway.wire.later import later_handlers, working_later
 from zhengwu.gateway.wire.through import KeyOwners
 from zhengwu.settings import Settings
@@ -69,7 +70,7 @@ async def serve(
     """
     with alone(settings), bind(settings.gateway_host, settings.gateway_port, shared) as listener:
         async with open_engine(settings) as engine:
-            secret = await ensure_admin_key(engine)
+            secret = await ensure_admin_key(engine, action_trail(settings, engine))
             if secret:
                 show_first_key(secret)
             async with open_parts(settings, engine, make_asker, environment) as parts:

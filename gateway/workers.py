@@ -14,8 +14,9 @@ from asyncio.subprocess import PIPE, Process
 from zhengwu.db.engine import is_sqlite
 from zhengwu.db.home import open_engine
 from zhengwu.gateway.errors import NeedsServerDatabase, WorkersFailed
-from zhengwu.gateway.keys import ensure_admin_key
 from zhengwu.gateway.server import GRACE_S, bind, show_first_key
+from zhengwu.gateway.tenancy.keys import ensure_admin_key
+from zhengwu.gateway.tenancy.office import action_trail
 from zhengwu.settings import Settings
 
 LOG = logging.getLogger("zhengwu.gateway")
@@ -40,7 +41,7 @@ async def serve_workers(settings: Settings, count: int, command: tuple[str, ...]
         )
     bind(settings.gateway_host, settings.gateway_port).close()  # nobody else is there
     async with open_engine(settings) as engine:  # before all of them do it at once
-        secret = await ensure_admin_key(engine)
+        secret = await ensure_admin_key(engine, action_trail(settings, engine))
         if secret:
             show_first_key(secret)
     stop = asyncio.Event()

@@ -151,7 +151,8 @@ class Egress:
             total=None, sock_connect=connect_timeout_s, sock_read=silence_timeout_s
         )
         self._by_patience: dict[Patience, aiohttp.ClientTimeout] = {Patience(): self._timeout}
-        self._sessions: dict[tuple[bool, bool], aiohttp.ClientSession] = {}
+        self._lines: dict[tuple[bool, bool], _Line] = {}
+        self._retired: set[_Line] = set()
 
     async def __aenter__(self) -> "Egress":
         """Return this egress."""
@@ -163,9 +164,25 @@ class Egress:
 
     async def close(self) -> None:
         """Close every connection."""
-        sessions, self._sessions = self._sessions, {}
-        for session in sessions.values():
-            await session.close()
+        lines = [*self._lines.values(), *self._retired]
+        self._lines, self._retired = {}, set()
+        for line in lines:
+            await line.session.close()
+
+    async def use_pool(self, entries: Sequence[str]) -> None:
+        """Go by this address list from now on.
+
+        No connection to the pool that is open now is used for another call, since its address may
+        not be on the list any more; calls that are being answered go on to their end.
+
+        Raises:
+            SettingsError: an entry cannot be read; the list in force stays.
+        """
+        self._pool = PoolAddresses(entries)
+        lines = [self._lines.pop(way) for way in list(self._lines) if way[0]]
+        self._retired.update(lines)
+        for line in lines:
+            await self._let_go(line)
 
     @asynccontextmanager
     async def open(self, upstream: Upstream, call: Call) -> AsyncGenerator[HttpReply]:
@@ -180,7 +197,7 @@ class Egress:
         url = address_of(upstream, call.path)
         way = decide(call.grade, url, upstream, self._pool)
         headers = self._headers(upstream, call, way)
-        response = await self._send(url, way != "outside", upstream, call, headers)
+        response, line = await self._send(url, way != "outside", upstream, call, headers)
         try:
             if 300 <= response.status < 400:
                 place = response.headers.get("Location", "别处")[:100]
@@ -192,20 +209,24 @@ class Egress:
             if not response.content.at_eof():
                 response.close()
             response.release()
+            line.calls -= 1
+            await self._let_go(line)
 
     async def _send(
         self, url: URL, on_pool: bool, upstream: Upstream, call: Call, headers: Mapping[str, str]
-    ) -> aiohttp.ClientResponse:
+    ) -> "tuple[aiohttp.ClientResponse, _Line]":
         """Send the request; once more, on a new connection, if an old one turned out closed.
 
         A server may close an idle connection at the moment we use it (llama.cpp even announces
         keep-alive and closes). Nothing was answered then, so nothing is done twice for a reader.
         """
         for fresh in (False, True):
-            noted = _Noted()
+            noted, line = _Noted(), self._line(on_pool, fresh)
             _NOTED.set(noted)
+            line.calls += 1
+            sent = False
             try:
-                return await self._session(on_pool, fresh).request(
+                response = await line.session.request(
                     call.method,
                     url,
                     data=call.body if call.method != "GET" else None,
@@ -213,6 +234,8 @@ class Egress:
                     allow_redirects=False,
                     timeout=self._timeout_of(call.patience),
                 )
+                sent = True
+                return response, line
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 stale = isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError)
                 stale = stale or type(error) is aiohttp.ClientOSError
@@ -221,6 +244,10 @@ class Egress:
                 raise UpstreamDown(
                     f"连不上上游“{upstream.name}”（{url.host}:{url.port}）：{_why(error)}"
                 ) from error
+            finally:
+                if not sent:
+                    line.calls -= 1
+                    await self._let_go(line)
         raise UpstreamDown(f"连不上上游“{upstream.name}”（{url.host}:{url.port}）")
 
     def _timeout_of(self, patience: Patience) -> aiohttp.ClientTimeout:
@@ -234,9 +261,15 @@ class Egress:
             )
         return self._by_patience[plain]
 
-    def _session(self, on_pool: bool, fresh: bool) -> aiohttp.ClientSession:
-        """Return the session for one way out; `fresh` ones never use a connection twice."""
-        if (on_pool, fresh) not in self._sessions:
+    async def _let_go(self, line: "_Line") -> None:
+        """Close a retired line that no call is on."""
+        if line in self._retired and not line.calls:
+            self._retired.discard(line)
+            await line.session.close()
+
+    def _line(self, on_pool: bool, fresh: bool) -> "_Line":
+        """Return the line for one way out; `fresh` ones never use a connection twice."""
+        if (on_pool, fresh) not in self._lines:
             guard = _PoolResolver(self._pool) if on_pool else None
             connector = aiohttp.TCPConnector(
                 limit=self._connections,
@@ -248,13 +281,14 @@ class Egress:
                 # Shorter than the servers' own (uvicorn and llama.cpp: 5 s).
                 keepalive_timeout=None if fresh else 4,
             )
-            self._sessions[on_pool, fresh] = aiohttp.ClientSession(
+            session = aiohttp.ClientSession(
                 connector=connector,
                 timeout=self._timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,  # a proxy would be an address that nobody checked
             )
-        return self._sessions[on_pool, fresh]
+            self._lines[on_pool, fresh] = _Line(session)
+        return self._lines[on_pool, fresh]
 
     def _headers(self, upstream: Upstream, call: Call, way: Way) -> dict[str, str]:
         # A client chose these, and no detector has read them: they stay on the pool.
@@ -270,6 +304,14 @@ class Egress:
                 )
             headers["Authorization"] = f"Bearer {key}"
         return headers
+
+
+@dataclass(eq=False)
+class _Line:
+    """Kept-alive connections of one way out, and how many calls are on them."""
+
+    session: aiohttp.ClientSession
+    calls: int = 0
 
 
 def _why(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from zhengwu.gateway.governed.caller import Caller
 from zhengwu.gateway.served import Served
 from zhengwu.gateway.wire.owner import owner_of
 
-MAY = frozenset({"developer", "tenant_admin", "admin", "app", "host"})
+MAY = frozenset({"developer", "tenant_admin", "host"})
 """The roles that may register; the others only use."""
 QUOTA: TypeAdapter[Quota] = TypeAdapter(Quota)
 

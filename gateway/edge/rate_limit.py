@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from zhengwu.gateway.auth import bearer
-from zhengwu.gateway.errors import KeyRefused, TooManyRequests, from_error
+from zhengwu.gateway.errors import GatewayError, KeyRefused, TooManyRequests, from_error
 from zhengwu.gateway.governed.ports import Authenticates
 from zhengwu.gateway.reply import send_problem
 
@@ -28,7 +28,12 @@ class Rule:
     burst: int
 
 
-RULES = (Rule("/api/qa", 60, 60), Rule("/api/", 600, 300))
+RULES = (
+    Rule("/api/qa", 60, 60),
+    Rule("/api/admin/sign-in", 30, 20),
+    Rule("/api/admin/oidc", 60, 30),
+    Rule("/api/", 600, 300),
+)
 MAX_ADDRESSES = 20_000
 
 
@@ -80,7 +85,7 @@ class RateLimit:
             return
         try:
             await self._admit(scope, rule)
-        except (KeyRefused, TooManyRequests) as error:
+        except GatewayError as error:
             await send_problem(from_error(error), scope, receive, send)
             return
         await self._app(scope, receive, send)
@@ -100,7 +105,7 @@ class RateLimit:
     def _take(scope: Scope, buckets: Buckets) -> None:
         wait = buckets.take(address_of(scope))
         if wait:
-            raise TooManyRequests(f"提问过于频繁，请 {wait} 秒后再试。", wait)
+            raise TooManyRequests(f"请求过于频繁，请 {wait} 秒后再试。", wait)
 
 
 def address_of(scope: Scope) -> str:

@@ -41,8 +41,9 @@ class Caller:
         pseudonymise: Grade 3 may leave as grade 1 once its values are placeholders.
         keep_text: The tenant opted into text in the audit trail.
         user_id: The person, where one signed in.
-        undeclared_grade: What a request without `X-Data-Grade` counts as.
+        undeclared_grade: What a request without `X-Data-Grade` counts as; 4 refuses it.
         media_grade: What images, audio and other content that cannot be looked into count as.
+        cost_centre: Whom the tenant's costs are charged to.
     """
 
     key_id: str
@@ -58,6 +59,7 @@ class Caller:
     user_id: str | None = None
     undeclared_grade: int = 3
     media_grade: int = 3
+    cost_centre: str = ""
 
     @property
     def tenant_id(self) -> str:

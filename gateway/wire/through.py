@@ -13,9 +13,10 @@ from zhengwu.gateway.governed.grade import HEADER
 from zhengwu.gateway.governed.path import Governed
 from zhengwu.gateway.governed.ports import Authenticates
 from zhengwu.gateway.governed.sessions import SESSION_HEADER
-from zhengwu.gateway.keys import ApiKeys
 from zhengwu.gateway.reply import request_id
 from zhengwu.gateway.routes.openai import caller_of
+from zhengwu.gateway.tenancy.callers import Callers
+from zhengwu.gateway.tenancy.changes import Changes
 from zhengwu.gateway.wire.asked import Asked, Opened
 from zhengwu.gateway.wire.errors import WireError
 from zhengwu.models.cards import Kind
@@ -77,7 +78,7 @@ class KeyOwners:
     """Tells who is behind a key that asked earlier."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._keys = ApiKeys(engine)
+        self._callers = Callers(engine, Changes(engine))
 
     async def by_id(self, key_id: str) -> Caller:
         """The caller as it is now.
@@ -85,8 +86,7 @@ class KeyOwners:
         Raises:
             KeyRefused: the key is gone, revoked or past its date.
         """
-        record = await self._keys.usable(key_id)
-        return Caller(key_id=record.id, name=record.name)
+        return await self._callers.by_id(key_id)
 
 
 async def _plain(request: Request) -> None:

@@ -30,9 +30,11 @@ PURPOSES: Mapping[str, Purpose] = {
     "pool": Purpose("pool", 1),
     "telemetry": Purpose("telemetry", 1),
     "tool": Purpose("tool", 3, redirects=False),
+    "sign_in": Purpose("sign_in", 1, redirects=False),
 }
 """`self` is the stack asking itself on the loopback; `pool` asks another pool whether it works;
-`tool` asks a department's service for an assistant, to listed hosts and by the tool's grade."""
+`tool` asks a department's service for an assistant, to listed hosts and by the tool's grade;
+`sign_in` asks the provider of identities."""
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 

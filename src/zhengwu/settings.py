@@ -58,6 +58,30 @@ class Settings(BaseSettings):
     secrets_file: Path | None = None
     """Keys of closed models, `NAME=key` a line, readable for the owner only (`chmod 600`)."""
 
+    auth_grace_s: float = Field(default=300.0, ge=0, le=86_400)
+    """How long known keys go on while the database is down."""
+
+    secret_key: SecretStr | None = Field(default=None, min_length=32)
+    """Seals what must be read again, such as secrets of one-time codes; a file by default.
+    Several gateways on one database need the same."""
+    oidc_issuer: str | None = Field(default=None, max_length=300)
+    """The provider that vouches for staff; none means passwords only."""
+    oidc_client_id: str = Field(default="zhengwu", min_length=1, max_length=200)
+    oidc_client_secret: SecretStr | None = None
+    """None: a public client, protected by PKCE alone."""
+    oidc_redirect_url: str | None = Field(default=None, max_length=500)
+    """The address of `/api/admin/oidc/callback` as the browser sees it."""
+    oidc_scopes: str = "openid profile"
+    oidc_role_claim: str = "roles"
+    oidc_roles: dict[str, str] = Field(default_factory=dict)
+    """JSON, value of the claim → role; the first that fits counts. No system, security or audit
+    administrator comes from a claim."""
+    oidc_tenant: str = "root"
+    """The unit that people from the provider belong to at first."""
+
+    pool_addresses: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1",)
+    """Addresses of the pool until the security administrator puts a list in force."""
+
     kb: str = "starter"
     region: str = "示范省/示范市"
     max_question_chars: int = Field(default=2000, ge=10, le=20_000)
@@ -85,7 +109,7 @@ class Settings(BaseSettings):
     trace_share: float = Field(default=0.1, ge=0, le=1)
     """How many of the requests are traced whose caller did not decide."""
 
-    @field_validator("weight_sources", "tool_hosts", mode="before")
+    @field_validator("weight_sources", "tool_hosts", "pool_addresses", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",")) if isinstance(value, str) else value

@@ -16,9 +16,10 @@ from tests.gateway.upstream import Wire, running_upstream
 
 from zhengwu.db.home import open_engine
 from zhengwu.gateway.app import Parts, create_app
-from zhengwu.gateway.keys import ApiKeys
 from zhengwu.gateway.parts import open_parts
 from zhengwu.gateway.server import bind, make_server
+from zhengwu.gateway.tenancy.keys import ApiKeys, NewKey
+from zhengwu.gateway.tenancy.roles import host_actor
 from zhengwu.settings import Settings, read_settings
 
 Headers = CIMultiDictProxy[str]
@@ -30,6 +31,7 @@ class Running:
 
     url: str
     key: str
+    key_id: str
     wire: Wire
     asker: Scripted
     keys: ApiKeys
@@ -82,11 +84,11 @@ async def gateway(
         server = make_server(create_app(settings, parts))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         await _started(server, serving)
-        keys = ApiKeys(engine)
-        key, _ = await keys.create("测试应用", "app")
+        keys = parts.office.keys
+        key, record = await keys.create(host_actor("test"), NewKey("测试应用"))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with aiohttp.ClientSession() as http:
-            yield Running(url, key, wire, asker, keys, http, parts)
+            yield Running(url, key, record.id, wire, asker, keys, http, parts)
         server.should_exit = True
         await serving
 

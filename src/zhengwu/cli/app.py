@@ -15,7 +15,9 @@ from zhengwu.cli import (
     models,
     pool,
     stack,
+    tenants,
     usage,
+    users,
     worker,
 )
 
@@ -23,7 +25,7 @@ app = typer.Typer(
     name="zhengwu", help="政务人工智能中台", no_args_is_help=True, pretty_exceptions_enable=False
 )
 
-for group in (
+GROUPS = (
     assistants.app,
     audit.app,
     bench.app,
@@ -33,7 +35,10 @@ for group in (
     keys.app,
     models.app,
     pool.app,
-):
+    tenants.app,
+    users.app,
+)
+for group in GROUPS:
     app.add_typer(group)
 for command in (ask, gateway, stack, usage, worker):
     command.register(app)

@@ -7,10 +7,16 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
+from rich.table import Column
 
 from zhengwu.errors import ZhengwuError
 
 Json = Annotated[bool, typer.Option("--json", help="输出 JSON")]
+
+
+def id_column() -> Column:
+    """The first column of a list: an id must be whole to be copied."""
+    return Column("编号", no_wrap=True)
 
 
 @contextmanager

@@ -11,8 +11,9 @@ import typer
 from zhengwu.cli.ask import print_answer
 from zhengwu.db.home import open_engine
 from zhengwu.errors import ZhengwuError
-from zhengwu.gateway.keys import ensure_admin_key
 from zhengwu.gateway.server import show_first_key
+from zhengwu.gateway.tenancy.keys import ensure_admin_key
+from zhengwu.gateway.tenancy.office import action_trail
 from zhengwu.serving import stack
 from zhengwu.serving.children import gateway_url
 from zhengwu.serving.events import StackEvent
@@ -56,7 +57,7 @@ def up(
 async def _show_first_key(settings: Settings) -> None:
     """The first admin key is shown here, once: what the gateway prints goes into a log."""
     async with open_engine(settings) as engine:
-        secret = await ensure_admin_key(engine)
+        secret = await ensure_admin_key(engine, action_trail(settings, engine))
     if secret:
         show_first_key(secret)
 

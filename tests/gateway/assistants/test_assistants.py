@@ -27,6 +27,9 @@ from zhengwu.gateway.assistants.tools.reach import Reach
 from zhengwu.gateway.errors import GatewayError
 from zhengwu.gateway.governed.asked import Asked
 from zhengwu.gateway.governed.caller import Caller
+from zhengwu.gateway.tenancy.keys import NewKey
+from zhengwu.gateway.tenancy.roles import host_actor
+from zhengwu.gateway.tenancy.tenants import NewTenant
 from zhengwu.rag.fuse import Scores
 from zhengwu.rag.knowledge import Hit
 from zhengwu.rag.snapshot import DocumentInfo, Request
@@ -124,7 +127,8 @@ async def test_others_neither_see_nor_change_it_until_it_is_shared(
     gateway: Running, wire: Scripted
 ) -> None:
     await publish(gateway, await register(gateway))
-    key, _ = await gateway.keys.create("别的应用", "app")
+    unit = await gateway.parts.office.tenants.create(host_actor("test"), NewTenant("别的单位"))
+    key, _ = await gateway.keys.create(host_actor("test"), NewKey("别的应用", tenant=unit.id))
     headers = {"authorization": f"Bearer {key}"}
     async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=0) as other:
         assert "assistant:bz" not in [model.id async for model in other.models.list()]
@@ -177,7 +181,7 @@ async def test_it_may_no_more_than_owner_and_caller(
         model="bz", messages=SAID, extra_headers={"X-Data-Grade": "1"}
     )
     assert answer.choices
-    await gateway.keys.revoke((await gateway.keys.list())[0].id)
+    await gateway.keys.revoke(host_actor("test"), gateway.key_id)
     found = await Catalogue(engine).versions(None)
     with pytest.raises(GatewayError):  # the owner's key is gone, and with it every right
         assisted = gateway.parts.governed
@@ -330,7 +334,7 @@ async def test_passages_above_the_ceiling_are_not_shown_and_the_others_raise_the
     assert isinstance(real, AssistedGoverned)
     parts = replace(real._assistants, knowledge=Shelf())  # pyright: ignore[reportPrivateUsage]
     assert isinstance(parts, AssistantParts)
-    caller = Caller((await gateway.keys.list())[0].id, "测试应用")
+    caller = Caller(gateway.key_id, "测试应用", tenant_path=("root",))
     body = json.dumps({"model": "bz@1", "messages": SAID}).encode()
     asked = Asked(caller, "chat/completions", body, "r1", declared="1")
     assisted = AssistedGoverned(real._governed, parts)  # pyright: ignore[reportPrivateUsage]

@@ -11,6 +11,8 @@ from openai.types.chat import ChatCompletionToolParam
 from pydantic import SecretStr
 from tests.gateway.conftest import Running
 
+from zhengwu.gateway.tenancy.roles import host_actor
+
 CHAT, EMBED = "qwen2.5-coder-1.5b-instruct-q4", "multilingual-e5-small-q4"
 TOOL: ChatCompletionToolParam = {
     "type": "function",
@@ -108,7 +110,7 @@ async def test_no_key_and_a_revoked_key_are_refused(gateway: Running) -> None:
     status, body, headers = await gateway.get("/v1/models")
     assert status == 401 and "Authorization" in body["error"]["message"]
     assert headers["www-authenticate"] == "Bearer"
-    await gateway.keys.revoke((await gateway.keys.list())[0].id)
+    await gateway.keys.revoke(host_actor("test"), gateway.key_id)
     status, body, _ = await gateway.get("/v1/models", headers=gateway.headers)
     assert status == 401 and "吊销" in body["error"]["message"]
 

@@ -17,6 +17,9 @@ from tests.gateway.conftest import Running
 from tests.gateway.wire.scripted import Scripted
 
 from zhengwu.db import tables
+from zhengwu.gateway.tenancy.keys import NewKey
+from zhengwu.gateway.tenancy.roles import host_actor
+from zhengwu.gateway.tenancy.tenants import NewTenant
 from zhengwu.gateway.wire.batches.lines import Line, LineError, read_lines
 from zhengwu.gateway.wire.batches.run import BatchRunner
 from zhengwu.gateway.wire.perform import Performer
@@ -97,7 +100,8 @@ async def test_files_have_limits_and_owners(gateway: Running, ai: AsyncOpenAI) -
         await ai.files.create(file=("a.jsonl", b"x" * (4 << 20)), purpose="batch")
     assert large.value.status_code == 413 and "3 MB" in large.value.message
     made = await ai.files.create(file=("a.jsonl", b"{}"), purpose="batch")
-    key, _ = await gateway.keys.create("别的应用", "app")
+    unit = await gateway.parts.office.tenants.create(host_actor("test"), NewTenant("别的单位"))
+    key, _ = await gateway.keys.create(host_actor("test"), NewKey("别的应用", tenant=unit.id))
     async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=0) as other:
         assert [f async for f in other.files.list()] == []
         with pytest.raises(openai.NotFoundError):
@@ -270,7 +274,7 @@ async def test_a_revoked_key_runs_nothing_more(
     gateway: Running, engine: AsyncEngine, ai: AsyncOpenAI
 ) -> None:
     batch = await start(ai, [line("一")])
-    await gateway.keys.revoke((await gateway.keys.list())[0].id)
+    await gateway.keys.revoke(host_actor("test"), gateway.key_id)
     await work(engine, runner(gateway, engine).handle)
     state = await gateway.parts.wire.batches.get(None, batch.id)
     assert state.status == "completed" and state.output_file is None and state.error_file

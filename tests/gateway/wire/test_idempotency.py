@@ -13,6 +13,8 @@ from tests.gateway.conftest import Running
 from tests.gateway.wire.scripted import Scripted
 
 from zhengwu.db.tables import IdempotentAnswer, now
+from zhengwu.gateway.tenancy.keys import NewKey
+from zhengwu.gateway.tenancy.roles import host_actor
 from zhengwu.gateway.wire import kept as module
 from zhengwu.gateway.wire.errors import KeyReused
 from zhengwu.gateway.wire.kept import Answer, Claim, KeptAnswers
@@ -36,7 +38,7 @@ async def test_the_answer_is_given_again_and_other_bodies_are_refused(
     assert other.value.code == "idempotency_conflict"
     with pytest.raises(openai.ConflictError):
         await ai.responses.create(model="chat", input="您好", extra_headers=KEY)
-    secret, _ = await gateway.keys.create("别的应用", "app")
+    secret, _ = await gateway.keys.create(host_actor("test"), NewKey("别的应用"))
     async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=secret, max_retries=0) as others:
         await others.chat.completions.create(model="chat", messages=SAID, extra_headers=KEY)
     assert len(wire.bodies) == 2

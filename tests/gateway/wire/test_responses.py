@@ -10,6 +10,10 @@ from pydantic import BaseModel
 from tests.gateway.conftest import Running
 from tests.gateway.wire.scripted import Scripted, chunk, said
 
+from zhengwu.gateway.tenancy.keys import NewKey
+from zhengwu.gateway.tenancy.roles import host_actor
+from zhengwu.gateway.tenancy.tenants import NewTenant
+
 CHAT = "qwen2.5-coder-1.5b-instruct-q4"
 TOOL: Any = {
     "type": "function",
@@ -159,7 +163,8 @@ async def test_store_false_leaves_nothing(ai: AsyncOpenAI) -> None:
 
 async def test_another_key_sees_nothing_of_it(gateway: Running, ai: AsyncOpenAI) -> None:
     made = await ai.responses.create(model="chat", input="您好")
-    key, _ = await gateway.keys.create("别的应用", "app")
+    unit = await gateway.parts.office.tenants.create(host_actor("test"), NewTenant("别的单位"))
+    key, _ = await gateway.keys.create(host_actor("test"), NewKey("别的应用", tenant=unit.id))
     async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=0) as other:
         for asking in (
             other.responses.retrieve(made.id),

@@ -15,9 +15,22 @@ from zhengwu.db.tables.limits import (
     LimitLapse,
     LimitSlot,
 )
+from zhengwu.db.tables.people import (
+    OidcState,
+    RecoveryCode,
+    SignInFailures,
+    SignInSession,
+    User,
+)
 from zhengwu.db.tables.pools import PoolVersion, RemotePool
 from zhengwu.db.tables.sessions import SessionGrade
-from zhengwu.db.tables.tenancy import ApiKey
+from zhengwu.db.tables.tenancy import (
+    AdminActionRow,
+    ApiKey,
+    ChangeCounter,
+    PoolAddressList,
+    Tenant,
+)
 from zhengwu.db.tables.wire import (
     Batch,
     BatchLine,
@@ -29,19 +42,20 @@ from zhengwu.db.tables.wire import (
 from zhengwu.db.tables.work import Job
 
 __all__ = [
-    "NAMING",
+    "AdminActionRow",
     "Answer",
     "ApiKey",
     "AskedRow",
     "Assistant",
     "AssistantShare",
     "AssistantVersion",
-    "Batch",
-    "BatchLine",
     "AuditHead",
     "AuditRecord",
     "AuditState",
     "AuditText",
+    "Batch",
+    "BatchLine",
+    "ChangeCounter",
     "Chunk",
     "ClauseRow",
     "Document",
@@ -54,14 +68,22 @@ __all__ = [
     "LimitHold",
     "LimitLapse",
     "LimitSlot",
+    "NAMING",
+    "OidcState",
+    "PoolAddressList",
     "PoolVersion",
+    "RecoveryCode",
     "RemotePool",
     "Serial",
     "SessionGrade",
+    "SignInFailures",
+    "SignInSession",
     "StoredResponse",
     "Table",
+    "Tenant",
+    "UsageDay",
+    "User",
     "WireFile",
     "in_utc",
-    "UsageDay",
     "now",
 ]

@@ -1,0 +1,1 @@
+"""Who may use the platform, in which unit, with which role, and within which bounds."""
