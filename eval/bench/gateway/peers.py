@@ -11,7 +11,18 @@ from zhengwu.eval.bench.gateway.rows import Key
 
 COMMAND = "zhengwu.cli.app"
 TOKENS_PER_SECOND = 5.0
-CREATE_KEY = ("key", "create", "压测", "--json")
+WIDE = {
+    "requests_per_minute": 10**9,
+    "tokens_per_minute": 10**12,
+    "concurrency": 10**6,
+    "budget_day": 10**15,
+    "budget_month": 10**15,
+}
+"""Limits that are counted and never reached."""
+CREATE_KEY = (
+    *("key", "create", "压测", "--json"),
+    *(word for kind, most in WIDE.items() for word in ("--limit", f"{kind}={most}")),
+)
 LITELLM_KEY = "sk-bench"
 LITELLM = """\
 model_list:
