@@ -12,7 +12,13 @@ from zhengwu.models import errors as model_errors
 from zhengwu.models.errors import EgressRefused, UnknownModel, UpstreamError, UpstreamFailed
 from zhengwu.rag.errors import BadQuestion, UnknownClause, UnknownKnowledgeBase, UnknownRegion
 
-NOT_OVER_HTTP = {"gateway", "port_taken", "already_running"}
+NOT_OVER_HTTP = {
+    "gateway",
+    "port_taken",
+    "already_running",
+    "needs_server_database",
+    "workers_failed",
+}
 
 
 def tree(*modules: object) -> Iterator[type[ZhengwuError]]:

@@ -21,6 +21,7 @@ from tests.zhengwu.otlp import Collector, running_collector
 
 from zhengwu.db.tables import AuditRecord
 from zhengwu.gateway.audit.keys import trusted
+from zhengwu.gateway.audit.record import REQUEST
 from zhengwu.gateway.audit.verify import verify
 from zhengwu.gateway.edge.observe import LOGGER as ACCESS
 from zhengwu.settings import Settings, read_settings
@@ -163,7 +164,8 @@ async def test_one_record_for_each_request(
         assert answer.status == 404
     await audited(engine, settings)
     async with engine.connect() as connection:
-        rows = (await connection.execute(select(AuditRecord).order_by(AuditRecord.seq))).all()
+        query = select(AuditRecord).where(AuditRecord.kind == REQUEST)
+        rows = (await connection.execute(query.order_by(AuditRecord.seq))).all()
     assert [(row.outcome, row.status) for row in rows] == [
         ("done", 200),
         ("done", 200),
@@ -219,7 +221,8 @@ async def audited(engine: AsyncEngine, settings: Settings, most_s: float = 20.0)
         while records != intents:
             await asyncio.sleep(0.05)
             async with engine.connect() as connection:
-                records = await connection.scalar(select(func.count()).select_from(AuditRecord))
+                count = select(func.count()).select_from(AuditRecord)
+                records = await connection.scalar(count.where(AuditRecord.kind == REQUEST))
 
 
 async def flush(gateway: Running) -> None:
