@@ -128,10 +128,9 @@ class Pool:
             return error.code, json.loads(error.read())
 
     def replica(self, model: str) -> psutil.Process:
-        """The process that runs `model`."""
-        for process in self.replicas(model):
-            return process
-        raise AssertionError(f"no replica of {model}")
+        """The process that runs `model`; its title is another for a moment between two calls."""
+        self.until(lambda: bool(self.replicas(model)), 10)
+        return self.replicas(model)[0]
 
 
 def _command(process: psutil.Process) -> list[str]:
