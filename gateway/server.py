@@ -110,6 +110,9 @@ def spare_the_requests() -> None:
     a thread that brings records to the database keep the requests' own waiting for long.
     """
     sys.setswitchinterval(SWITCH_S)
+    # Asyncio keeps a list of running generators only to close them when a loop ends with some left
+    # open; here whoever opens one closes it, and what is forgotten its finalizer still closes.
+    sys.set_asyncgen_hooks(firstiter=None)
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)

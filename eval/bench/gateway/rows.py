@@ -14,8 +14,8 @@ from zhengwu.db.engine import open_database, reader
 from zhengwu.db.tables import AuditRecord
 from zhengwu.eval.bench.gateway.processes import python, run
 
-ARRIVE_S = 120.0
-"""How long records may take from the journal to the database."""
+STILL_S = 20.0
+"""Records are on their way from the journal to the database as long as more arrive within this."""
 POLL_S = 0.5
 
 
@@ -39,14 +39,17 @@ def audit_rows(home: Path, key: Key, sent: int, environment: Mapping[str, str]) 
 async def _arrived(home: Path, key_id: str, sent: int) -> dict[str, int]:
     engine = open_database(f"sqlite+aiosqlite:///{home / 'zhengwu.db'}")
     counted = select(AuditRecord.outcome, func.count()).where(AuditRecord.key_id == key_id)
-    ends = time.monotonic() + ARRIVE_S
+    before, ends = -1, time.monotonic() + STILL_S
     try:
         while True:
             async with reader(engine).connect() as connection:
-                rows = await connection.execute(counted.group_by(AuditRecord.outcome))
-                outcomes: dict[str, int] = {row[0]: row[1] for row in rows}
-            if sum(outcomes.values()) >= sent or time.monotonic() > ends:
+                found = await connection.execute(counted.group_by(AuditRecord.outcome))
+                outcomes: dict[str, int] = {row[0]: row[1] for row in found}
+            rows = sum(outcomes.values())
+            if rows >= sent or time.monotonic() > ends:
                 return outcomes
+            if rows > before:
+                before, ends = rows, time.monotonic() + STILL_S
             await asyncio.sleep(POLL_S)
     finally:
         await engine.dispose()
